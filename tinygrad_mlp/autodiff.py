@@ -1,0 +1,214 @@
+"""Backpropagation: the chain rule, one edge of the graph at a time.
+
+This file knows nodes (``op``, ``inputs``, ``values``, ``attrs``) and how gradients add up. It
+never imports Tensor: whatever has those attributes can be run backward.
+
+`pullback` is the only caller of rules, for every reader. `backpropagate` is the only loop.
+With arrays it computes; handed tensors (``create_graph=True``) the same loop records a graph
+of the backward pass, and handed program variables it writes the backward half of a program.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ContextDecorator
+from contextvars import ContextVar, Token
+from typing import Any
+
+import numpy as np
+
+from tinygrad_mlp.errors import GradientError, GraphError, InPlaceError, ShapeError
+from tinygrad_mlp.graph import Node, ancestors, describe
+from tinygrad_mlp.ops import Array, Attrs, Op, cast, sum_to
+from tinygrad_mlp.origin import place
+
+__all__ = ["FREED", "backpropagate", "enable_grad", "grad_enabled", "no_grad", "pullback"]
+
+grad_enabled: ContextVar[bool] = ContextVar("grad_enabled", default=True)
+
+FREED = Op("freed", lambda: None, doc="Stands in a node whose history was dropped.")
+
+
+class _GradMode(ContextDecorator):
+    """Turn recording on or off for a block, or for a function as a decorator."""
+
+    enabled: bool
+
+    def __init__(self) -> None:
+        self._tokens: list[Token[bool]] = []
+
+    def _recreate_cm(self) -> _GradMode:  # each call of a decorated function gets its own
+        return type(self)()
+
+    def __enter__(self) -> None:
+        self._tokens.append(grad_enabled.set(self.enabled))
+
+    def __exit__(self, *exc: object) -> None:
+        grad_enabled.reset(self._tokens.pop())
+
+
+class no_grad(_GradMode):
+    """Compute without recording: nothing made here can be run backward.
+
+    >>> import tinygrad_mlp as tg
+    >>> w = tg.Tensor(2.0, requires_grad=True)
+    >>> with tg.no_grad():
+    ...     (w * 3).requires_grad
+    False
+    """
+
+    enabled = False
+
+
+class enable_grad(_GradMode):
+    """Record again inside a `no_grad` block."""
+
+    enabled = True
+
+
+def pullback(op: Op, i: int, g: Array, values: tuple[Array, ...], attrs: Attrs) -> Array:
+    """Carry the gradient `g` of an op's output back to input number `i`.
+
+    Args:
+        op: The op.
+        i: Which input.
+        g: The gradient that arrives, of the output's shape.
+        values: The output, then the inputs.
+        attrs: The op's attributes.
+
+    Returns:
+        The gradient of that input, of its shape and dtype: here, and only here, the
+        broadcasting of the forward pass is undone.
+    """
+    rules = op.rules
+    rule = rules[i] if i < len(rules) else op.rule(i)
+    gradient = (rule or op.rule(i))(g, *values, **attrs)  # type: ignore[misc]
+    x = values[i + 1]
+    if gradient.shape != x.shape:
+        gradient = _unbroadcast(op, i, gradient, x.shape)
+    if gradient.dtype != x.dtype:
+        gradient = cast(gradient, x.dtype)
+    return gradient
+
+
+def _unbroadcast(op: Op, i: int, gradient: Array, shape: tuple[int, ...]) -> Array:
+    try:
+        spread = np.broadcast_shapes(gradient.shape, shape)
+    except ValueError:
+        spread = None
+    if spread == gradient.shape:
+        return sum_to(gradient, shape=shape)
+    raise GradientError(
+        f"{op.name}: the gradient for input {i} has shape {gradient.shape}, expected {shape}",
+        why="a gradient has the shape of its input",
+        fix="Summed in the rule instead of left to the engine?",
+    )
+
+
+def backpropagate(
+    root: Node,
+    seed: Array,
+    *,
+    create_graph: bool = False,
+    keep_graph: bool = True,
+    arrive: Callable[[Node, Array], None],
+) -> None:
+    """Send `seed` from `root` back through its graph, newest node first.
+
+    Args:
+        root: Where to start.
+        seed: The gradient of `root`, of its shape; a tensor if `create_graph`.
+        create_graph: Hand the rules tensors, so that the backward pass is itself recorded.
+        keep_graph: If false, each node forgets its history as soon as it is done with.
+        arrive: Called with every node and the whole of its gradient.
+    """
+    order = ancestors(root)
+    waiting = {root.birth: seed}  # gradients on their way, by the birth of their node
+    ours: set[int] = set()  # of these, arrays that this loop made and may add into
+    while order:
+        node = order.pop()
+        birth = node.birth
+        g = waiting.pop(birth, None)
+        if g is None:
+            continue  # reachable, but only through inputs without a rule
+        if node.hooks:
+            for hook in tuple(node.hooks.values()):
+                changed = hook(g)
+                g = g if changed is None else changed
+        arrive(node, g)
+        op = node.op
+        if op is None:
+            continue
+        if op is FREED:
+            raise _freed(node)
+        if node.written > birth:
+            raise _overwritten(node, node)
+        values = node.operands() if create_graph else node.values
+        attrs = node.attrs
+        for i, x in enumerate(node.inputs):
+            if x is None:
+                continue
+            key = x.birth
+            if x.written > birth:
+                raise _overwritten(x, node)
+            if not x.requires_grad or (op.leaky and not op.flows(i)):
+                continue
+            gradient = pullback(op, i, g, values, attrs)
+            if key not in waiting:
+                if x.op is None and _borrowed(gradient, g, values):
+                    gradient = gradient.copy()  # a leaf's gradient is its own array
+                waiting[key] = gradient
+            elif key in ours:
+                waiting[key] += gradient
+            else:
+                waiting[key] = waiting[key] + gradient
+                ours.add(key)
+        if not keep_graph:
+            node.forget()
+
+
+def _borrowed(gradient: Array, g: Array, values: tuple[Array, ...]) -> bool:
+    """Whether a rule handed out an array that somebody else can see."""
+    if type(gradient) is not np.ndarray:
+        return False
+    if gradient is g or gradient.base is not None:
+        return True
+    return any(gradient is value for value in values)
+
+
+def _freed(node: Node) -> GraphError:
+    return GraphError(
+        f"the graph of {describe(node)} was freed",
+        why="backward(keep_graph=False) drops each node as it goes",
+        fix="Leave keep_graph=False out, or run the forward pass again.",
+    )
+
+
+def _overwritten(x: Node, node: Node) -> InPlaceError:
+    name = x.name or (spot.variable if (spot := place(x.site)) else None) or "a tensor"
+    used = place(node.site)
+    return InPlaceError(
+        f"{name!r} was used by {node.op.name}{f' at {used}' if used else ''} "
+        "and written in place afterwards",
+        why="the gradient needs the value that was used",
+        fix=f"Write {name}.data = {name}.data - …, or {name} = {name} - ….",
+    )
+
+
+def first_gradient(root: Node, gradient: Any) -> Any:
+    """The gradient to start from: 1 for a scalar, else what the caller gives."""
+    if gradient is None:
+        if root.size != 1:
+            raise ShapeError(
+                f"backward() needs one number, but {describe(root)} has shape {root.shape}",
+                why="only a single number has a gradient that is not a Jacobian",
+                fix=f"Use .sum() or .mean(), or pass gradient= of shape {root.shape}.",
+            )
+        one = root.dtype.type(1)
+        return one if root.ndim == 0 else np.full(root.shape, one)
+    if np.shape(gradient) != root.shape:
+        raise ShapeError(
+            f"gradient= has shape {np.shape(gradient)}, but {describe(root)} has {root.shape}",
+            fix=f"Pass an array of shape {root.shape}.",
+        )
+    return gradient

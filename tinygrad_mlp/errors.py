@@ -1,0 +1,125 @@
+"""What goes wrong, as a tree of exceptions whose messages teach.
+
+This file knows how a message is put together and which built-in exception each mistake
+also is. It knows nothing about tensors, ops or modules: the room that finds a mistake
+hands over the facts.
+
+Every message answers four questions, in this order::
+
+    what   what happened, with the op, the tensor's name and the shapes
+    where  the user's own file and line, and the module path
+    why    one clause of mathematics
+    fix    a line to paste
+
+The tree::
+
+    TinygradError (Exception)
+    ├── ShapeError (ValueError)          shapes that do not fit together
+    ├── DTypeError (TypeError)           a dtype that cannot do what is asked
+    ├── UsageError (TypeError)           a call that means something else than was written
+    ├── UnsupportedError (TypeError)     a NumPy function, option or type without a rule
+    ├── IndexingError (IndexError)       an index outside a tensor
+    ├── GraphError (RuntimeError)        the graph cannot be run backward
+    │   └── InPlaceError                 a value was overwritten after it was used
+    ├── GradientError (ValueError)       a rule returned something that is no gradient
+    ├── CaptureError (RuntimeError)      a training step that cannot become a program
+    ├── StateError (ValueError)          a state_dict or file that does not fit
+    ├── DataError (ValueError)           data that a model cannot be trained on
+    └── MissingExtraError (ImportError)  an optional dependency that is not installed
+
+    TrainingWarning (UserWarning)        something that makes training wrong in silence
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "CaptureError",
+    "DTypeError",
+    "DataError",
+    "GradientError",
+    "GraphError",
+    "InPlaceError",
+    "IndexingError",
+    "MissingExtraError",
+    "ShapeError",
+    "StateError",
+    "TinygradError",
+    "TrainingWarning",
+    "UnsupportedError",
+    "UsageError",
+    "message",
+]
+
+
+def message(what: str, *, where: str = "", why: str = "", fix: str = "") -> str:
+    """Join the four parts into the one text that the user reads.
+
+    >>> message("Linear takes 3 features, got 2", where="train.py:7", fix="Use x[:, :3].")
+    'Linear takes 3 features, got 2 (train.py:7). Use x[:, :3].'
+    """
+    head = f"{what} ({where})" if where else what
+    if why:
+        head = f"{head}: {why}"
+    if head[-1] not in ".?!":
+        head += "."
+    return f"{head} {fix}" if fix else head
+
+
+class TinygradError(Exception):
+    """The root of the tree: what, where, why and fix are attributes too."""
+
+    def __init__(self, what: str, *, where: str = "", why: str = "", fix: str = "") -> None:
+        self.what, self.where, self.why, self.fix = what, where, why, fix
+        super().__init__(message(what, where=where, why=why, fix=fix))
+
+
+class ShapeError(TinygradError, ValueError):
+    """Shapes that do not fit together."""
+
+
+class DTypeError(TinygradError, TypeError):
+    """A dtype that cannot do what is asked of it."""
+
+
+class UsageError(TinygradError, TypeError):
+    """A call that means something else than what was written."""
+
+
+class UnsupportedError(TinygradError, TypeError):
+    """A NumPy function, option or type for which there is no rule."""
+
+
+class IndexingError(TinygradError, IndexError):
+    """An index outside a tensor."""
+
+
+class GraphError(TinygradError, RuntimeError):
+    """A graph that cannot be run backward."""
+
+
+class InPlaceError(GraphError):
+    """A value was overwritten after an op had read it."""
+
+
+class GradientError(TinygradError, ValueError):
+    """A rule returned something that cannot be the gradient of its input."""
+
+
+class CaptureError(TinygradError, RuntimeError):
+    """A training step that cannot become a program without changing its meaning."""
+
+
+class StateError(TinygradError, ValueError):
+    """A state_dict or a file that does not fit the model."""
+
+
+class DataError(TinygradError, ValueError):
+    """Data that a model cannot be trained on."""
+
+
+class MissingExtraError(TinygradError, ImportError):
+    """An optional dependency is not installed; the message names the extra."""
+
+
+class TrainingWarning(UserWarning):
+    """Something that would make training wrong in silence."""

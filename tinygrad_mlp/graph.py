@@ -1,0 +1,107 @@
+"""The graph: the only traversal and the only namer.
+
+This file knows nodes: anything with ``birth``, ``inputs``, ``requires_grad``, ``name``,
+``site`` and ``scope``. It does not know what a node computes. Backward, pictures,
+explanations and the compiler all walk the graph through `ancestors` and say `names`.
+
+A node is born after its inputs, so the order of births *is* a topological order: collect what
+is reachable, sort by birth, done. Nothing searches and nothing recurses, whatever the depth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias
+
+from tinygrad_mlp.origin import Scope, place, scope_modules
+
+__all__ = ["Node", "ancestors", "module_path", "names"]
+
+Node: TypeAlias = Any
+"""A value with a place in the graph; the only kind that is shipped is `Tensor`."""
+
+
+def ancestors(root: Node, *, through_constants: bool = False) -> list[Node]:
+    """Everything that `root` was computed from and `root` itself, oldest first.
+
+    Args:
+        root: Where to start.
+        through_constants: Collect what needs no gradient as well, as pictures do.
+    """
+    found = {root.birth: root}
+    waiting = [root]
+    while waiting:
+        for x in waiting.pop().inputs:
+            if (
+                x is not None
+                and (x.requires_grad or through_constants)
+                and x.birth not in found
+            ):
+                found[x.birth] = x
+                waiting.append(x)
+    return [found[birth] for birth in sorted(found)]
+
+
+def module_path(scope: Scope) -> str:
+    """The path of the innermost module in the outermost one, as in ``layers.2``."""
+    modules = scope_modules(scope)
+    if not modules:
+        return ""
+    root, innermost = modules[0], modules[-1]
+    return next((path for path, module in root.named_modules() if module is innermost), "")
+
+
+def names(nodes: Iterable[Node]) -> dict[int, str]:
+    """A name for every node, by birth: each name is used once.
+
+    A node is called, in this order of preference: by the ``name=`` that it was given, by its
+    path in the model, by the variable that the user assigned it to, by its op.
+    """
+    nodes = list(nodes)
+    paths = _parameter_paths(nodes)
+    taken: dict[str, int] = {}
+    result: dict[int, str] = {}
+    for node in nodes:
+        wanted = node.name or paths.get(node.birth) or _variable(node)
+        if wanted is None:
+            wanted = "input" if node.op is None else node.op.name
+        count = taken[wanted] = taken.get(wanted, 0) + 1
+        while count > 1 and f"{wanted}_{count}" in taken:
+            count += 1
+        result[node.birth] = wanted if count == 1 else f"{wanted}_{count}"
+        taken.setdefault(result[node.birth], 1)
+    return result
+
+
+def _variable(node: Node) -> str | None:
+    """The variable that holds the node, unless the line is inside some module's call."""
+    spot = place(node.site)
+    return None if spot is None or (node.op is not None and _inner(node)) else spot.variable
+
+
+def _inner(node: Node) -> bool:
+    """Whether the node was made by a shipped layer, of whose lines the user sees none."""
+    return node.scope is not None and type(node.scope[1]).__module__.startswith(__package__)
+
+
+def _parameter_paths(nodes: Iterable[Node]) -> dict[int, str]:
+    """Paths of the parameters of every model that took part."""
+    roots: dict[int, Any] = {}
+    for node in nodes:
+        for module in scope_modules(node.scope)[:1]:
+            roots.setdefault(id(module), module)
+    return {
+        parameter.birth: path
+        for module in roots.values()
+        for path, parameter in module.named_parameters()
+    }
+
+
+def describe(node: Node, name: Callable[[Node], str] | None = None) -> str:
+    """Say in a few words which node is meant: ``'h' (train.py:7, mul)``."""
+    spot = place(node.site)
+    title = name(node) if name else node.name or (spot.variable if spot else None)
+    facts = [str(spot)] if spot else []
+    if node.op is not None:
+        facts.append(node.op.name)
+    return (repr(title) if title else "a tensor") + (f" ({', '.join(facts)})" if facts else "")

@@ -1,0 +1,95 @@
+"""Functions of one number, applied to every entry: exp, log, sin and their like.
+
+This file knows their records. What is smooth everywhere it is defined lives here; what has
+kinks lives in `selection.py`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tinygrad_mlp.ops.domain import POSITIVE, Domain, Edge
+from tinygrad_mlp.ops.notation import Notation, call
+from tinygrad_mlp.ops.record import Array, Op
+
+__all__ = ["cos", "exp", "log", "sigmoid", "sin", "sqrt", "tanh"]
+
+exp = Op(
+    "exp",
+    np.exp,
+    lambda g, y, x: g * y,
+    numpy=(np.exp,),
+    notation=call("exp", r"\exp"),
+    domain=Domain(),
+    doc="The exponential function.",
+)
+
+log = Op(
+    "log",
+    np.log,
+    lambda g, y, x: g / x,
+    numpy=(np.log,),
+    notation=call("log", r"\log"),
+    domain=Domain((POSITIVE,)),
+    doc="The natural logarithm.",
+)
+
+sqrt = Op(
+    "sqrt",
+    np.sqrt,
+    lambda g, y, x: g / (2 * y),
+    numpy=(np.sqrt,),
+    notation=Notation("√<0>", r"\sqrt{<0>}", slots=(5,), latex_slots=(0,)),
+    domain=Domain((POSITIVE,)),
+    doc="The square root.",
+)
+
+sin = Op(
+    "sin",
+    np.sin,
+    lambda g, y, x: g * np.cos(x),
+    numpy=(np.sin,),
+    notation=call("sin", r"\sin"),
+    domain=Domain(),
+    doc="The sine.",
+)
+
+cos = Op(
+    "cos",
+    np.cos,
+    lambda g, y, x: -g * np.sin(x),
+    numpy=(np.cos,),
+    notation=call("cos", r"\cos"),
+    domain=Domain(),
+    doc="The cosine.",
+)
+
+tanh = Op(
+    "tanh",
+    np.tanh,
+    lambda g, y, x: g * (1 - y * y),
+    numpy=(np.tanh,),
+    notation=call("tanh", r"\tanh"),
+    domain=Domain(edges=(Edge((1000.0,), (0.0,)), Edge((-1000.0,), (0.0,)))),
+    doc="The hyperbolic tangent.",
+)
+
+# exp overflows beyond these; a sigmoid is below the smallest normal number there anyway.
+LARGEST_EXPONENT = {np.dtype(np.float16): 11.0, np.dtype(np.float32): 88.0}
+
+
+def sigmoid_forward(x: Array) -> Array:
+    """``1 / (1 + exp(-x))`` with the exponent held below overflow: 2-3 ulp, no warning."""
+    z = np.minimum(-x, LARGEST_EXPONENT.get(x.dtype, 709.0))
+    return 1 / (1 + np.exp(z))
+
+
+sigmoid = Op(
+    "sigmoid",
+    sigmoid_forward,
+    lambda g, y, x: g * y * (1 - y),
+    notation=call("σ", r"\sigma"),
+    domain=Domain(edges=(Edge((1000.0,), (0.0,)), Edge((0.0,), (0.25,)))),
+    same_as=lambda x: 1 / (1 + np.exp(-x)),
+    doc="The logistic function; its slope needs only its output.",
+)

@@ -1,0 +1,115 @@
+"""Ops that choose: comparisons, logic, maximum and minimum, where, relu.
+
+This file knows their records and what happens at a tie. Comparisons are ops without rules:
+their outputs are truth values, and no gradient flows through a decision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from tinygrad_mlp.ops.domain import BOOLEAN, REAL, Domain, Edge, broadcasting
+from tinygrad_mlp.ops.notation import ANY, COMPARISON, SUM, Notation, call
+from tinygrad_mlp.ops.record import Array, Op
+
+__all__ = [
+    "equal",
+    "greater",
+    "greater_equal",
+    "less",
+    "less_equal",
+    "logical_and",
+    "logical_not",
+    "logical_or",
+    "logical_xor",
+    "maximum",
+    "minimum",
+    "not_equal",
+    "relu",
+    "where",
+]
+
+
+def _decision(name: str, function: Callable[..., Array], text: str, latex: str, doc: str) -> Op:
+    also = {"logical_and": np.bitwise_and, "logical_or": np.bitwise_or}
+    numpy = (function, also[name]) if name in also else (function,)
+    notation = Notation(f"<0> {text} <1>", f"<0> {latex} <1>", COMPARISON, (SUM, SUM))
+    return Op(name, function, numpy=numpy, notation=notation, doc=doc)
+
+
+equal = _decision("equal", np.equal, "=", "=", "Whether entries are equal.")
+not_equal = _decision("not_equal", np.not_equal, "≠", r"\neq", "Whether entries differ.")
+less = _decision("less", np.less, "<", "<", "Whether entries of a are less than those of b.")
+less_equal = _decision("less_equal", np.less_equal, "≤", r"\leq", "Less than or equal.")
+greater = _decision("greater", np.greater, ">", ">", "Greater than.")
+greater_equal = _decision(
+    "greater_equal", np.greater_equal, "≥", r"\geq", "Greater than or equal."
+)
+logical_and = _decision("logical_and", np.logical_and, "∧", r"\wedge", "Both are true.")
+logical_or = _decision("logical_or", np.logical_or, "∨", r"\vee", "One at least is true.")
+logical_xor = _decision("logical_xor", np.logical_xor, "⊻", r"\oplus", "Just one is true.")
+logical_not = Op(
+    "logical_not",
+    np.logical_not,
+    numpy=(np.logical_not, np.invert),
+    notation=Notation("¬<0>", r"\neg <0>", SUM, (SUM,)),
+    doc="Not true.",
+)
+
+where = Op(
+    "where",
+    np.where,
+    (
+        None,
+        lambda g, y, c, a, b: np.where(c, g, 0),
+        lambda g, y, c, a, b: np.where(c, 0, g),
+    ),
+    numpy=(np.where,),
+    notation=Notation(
+        "(<1> if <0> else <2>)",
+        r"\begin{cases}<1>&\text{if }<0>\\<2>&\text{otherwise}\end{cases}",
+    ),
+    domain=Domain((BOOLEAN, REAL, REAL), broadcasting(3)),
+    doc="a where the condition holds and b elsewhere; both sides are computed.",
+)
+
+
+def _winner(name: str, function: Callable[..., Array], beats: Callable[..., Array], doc: str) -> Op:
+    """The larger or the smaller of two: the winner takes the gradient, a tie halves it."""
+
+    def rule_a(g: Array, y: Array, a: Array, b: Array) -> Array:
+        return np.where(beats(a, b), g, np.where(a == b, g / 2, 0))
+
+    def rule_b(g: Array, y: Array, a: Array, b: Array) -> Array:
+        return np.where(beats(b, a), g, np.where(a == b, g / 2, 0))
+
+    return Op(
+        name,
+        function,
+        (rule_a, rule_b),
+        numpy=(function,),
+        notation=call(name[:3], rf"\{name[:3]}"),
+        domain=Domain(
+            case=broadcasting(2),
+            kink=lambda a, b: np.abs(a - b),
+            analytic=False,
+            edges=(Edge((1.0, 1.0), (0.5, 0.5)),),
+        ),
+        doc=doc,
+    )
+
+
+maximum = _winner("maximum", np.maximum, np.greater, "The larger of two, entry by entry.")
+minimum = _winner("minimum", np.minimum, np.less, "The smaller of two, entry by entry.")
+
+relu = Op(
+    "relu",
+    lambda x: np.maximum(x, 0),
+    lambda g, y, x: g * (x > 0),
+    notation=Notation("relu(<0>)", r"\operatorname{relu}\left(<0>\right)", slots=(ANY,)),
+    domain=Domain(kink=np.abs, analytic=False, edges=(Edge((0.0,), (0.0,)),)),
+    same_as=lambda x: np.where(x > 0, x, 0),
+    doc="The positive part; its slope at 0 is taken to be 0.",
+)

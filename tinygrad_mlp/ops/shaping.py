@@ -1,0 +1,378 @@
+"""Ops that move numbers without changing them: reshape, transpose, index, join.
+
+This file knows how entries travel to the output, and so how gradients travel back. Their
+rules come in pairs: the gradient of picking entries is placing them, and the other way round.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tinygrad_mlp.errors import ShapeError, UnsupportedError
+from tinygrad_mlp.ops.domain import Domain, Pick
+from tinygrad_mlp.ops.notation import ATOM, Notation, call, postfix
+from tinygrad_mlp.ops.record import READERS, Array, Op
+
+__all__ = [
+    "ARRAY",
+    "Slice",
+    "broadcast_to",
+    "concatenate",
+    "getitem",
+    "matrix_transpose",
+    "reshape",
+    "scatter",
+    "stack",
+    "sum_to",
+    "transpose",
+]
+
+
+def bind_reshape(x: Array, *shape: Any, order: str = "C") -> tuple[tuple[Array], dict[str, Any]]:
+    """Resolve -1 and accept ``reshape(x, 2, 3)`` as well as ``reshape(x, (2, 3))``."""
+    if order != "C":
+        raise UnsupportedError(
+            f"reshape with order={order!r}", why="gradients assume C order", fix='Use order="C".'
+        )
+    if len(shape) == 1 and isinstance(shape[0], Iterable):
+        (shape,) = shape
+    sizes = tuple(operator.index(n) for n in shape)
+    if sizes.count(-1) == 1:
+        rest = -math.prod(sizes)
+        known = x.size // rest if rest else 0
+        sizes = tuple(known if n == -1 else n for n in sizes)
+    if math.prod(sizes) != x.size:
+        raise ShapeError(
+            f"reshape of {x.shape} to {tuple(shape)}",
+            why=f"{x.size} entries cannot fill that shape",
+            fix=f"The sizes must multiply to {x.size}; one of them may be -1.",
+        )
+    return (x,), {"shape": sizes}
+
+
+def _shapes(pick: Pick) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    before, after = pick((((), (1,)), ((6,), (2, 3)), ((2, 3), (3, 2)), ((2, 0), (0,))))
+    return (before,), {"shape": after}
+
+
+reshape = Op(
+    "reshape",
+    lambda x, shape: x.reshape(shape),
+    lambda g, y, x, shape: g.reshape(x.shape),
+    bind=bind_reshape,
+    numpy=(np.reshape,),
+    notation=call("reshape", parts="<0>"),
+    domain=Domain(case=_shapes),
+    doc="The same entries, in the same order, in another shape.",
+)
+
+
+def bind_transpose(x: Array, axes: Any = None) -> tuple[tuple[Array], dict[str, Any]]:
+    """Make the order of the axes explicit and non-negative."""
+    if axes is None:
+        return (x,), {"axes": tuple(range(x.ndim))[::-1]}
+    return (x,), {"axes": tuple(operator.index(a) % x.ndim for a in axes)}
+
+
+def _permutations(pick: Pick) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    shape, axes = pick((((), ()), ((2, 3), (1, 0)), ((2, 1, 3), (2, 0, 1)), ((3,), (0,))))
+    return (shape,), {"axes": axes}
+
+
+transpose = Op(
+    "transpose",
+    lambda x, axes: x.transpose(axes),
+    lambda g, y, x, axes: g.transpose(tuple(axes.index(i) for i in range(len(axes)))),
+    bind=bind_transpose,
+    numpy=(np.transpose,),
+    notation=postfix("ᵀ", r"^{\top}"),
+    domain=Domain(case=_permutations),
+    doc="The axes in another order.",
+)
+
+# A record of its own because it is on the hot path of every layer: `.mT` costs 50 ns.
+matrix_transpose = Op(
+    "matrix_transpose",
+    lambda x: x.mT,
+    lambda g, y, x: g.mT,
+    numpy=(np.matrix_transpose, np.linalg.matrix_transpose),
+    notation=postfix("ᵀ", r"^{\top}"),
+    domain=Domain(case=lambda pick: ((pick(((2, 3), (1, 4), (2, 3, 4), (2, 0))),), {})),
+    doc="The last two axes swapped.",
+)
+
+
+def bind_broadcast_to(x: Array, shape: Any) -> tuple[tuple[Array], dict[str, Any]]:
+    """Make the shape a tuple."""
+    sizes = shape if isinstance(shape, Iterable) else (shape,)
+    return (x,), {"shape": tuple(operator.index(n) for n in sizes)}
+
+
+def _broadcasts(pick: Pick) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    before, after = pick(
+        (((), (3,)), ((3,), (2, 3)), ((2, 1), (2, 3)), ((1,), (0,)), ((2, 3), (2, 3)))
+    )
+    return (before,), {"shape": after}
+
+
+broadcast_to = Op(
+    "broadcast_to",
+    np.broadcast_to,
+    lambda g, y, x, shape: g,  # the engine undoes the broadcasting, here as everywhere
+    bind=bind_broadcast_to,
+    numpy=(np.broadcast_to,),
+    notation=Notation("<0>", "<0>", ATOM, (ATOM,)),
+    domain=Domain(case=_broadcasts),
+    doc="Entries repeated along new axes and along axes of length 1.",
+)
+
+
+def sum_to_forward(x: Array, shape: tuple[int, ...]) -> Array:
+    """Undo broadcasting: sum over the axes along which `shape` was repeated to ``x.shape``."""
+    if x.size == math.prod(shape):
+        return x.reshape(shape)  # only axes of length 1 differ: nothing to add
+    new = x.ndim - len(shape)
+    axes = tuple(
+        i for i in range(x.ndim) if i < new or (shape[i - new] == 1 and x.shape[i] != 1)
+    )
+    return np.add.reduce(x, axes, keepdims=False).reshape(shape)
+
+
+def _sum_to_text(attrs: Any, shapes: Any) -> str:
+    (shape,) = shapes
+    if len(shape) == 2 and attrs["shape"] == shape[1:]:
+        return "Σ_rows <0>"
+    return "Σ <0>" if attrs["shape"] == () else "Σ→<shape> <0>"
+
+
+def _sum_to_latex(attrs: Any, shapes: Any) -> str:
+    (shape,) = shapes
+    if len(shape) == 2 and attrs["shape"] == shape[1:]:
+        return r"\sum_{\text{rows}} <0>"
+    return r"\sum <0>" if attrs["shape"] == () else r"\sum_{\to <shape>} <0>"
+
+
+sum_to = Op(
+    "sum_to",
+    sum_to_forward,
+    lambda g, y, x, shape: broadcast_to(g, shape=x.shape),
+    notation=Notation(_sum_to_text, _sum_to_latex, 3, (3,)),
+    domain=Domain(
+        case=lambda pick: (lambda pair: ((pair[1],), {"shape": pair[0]}))(
+            pick((((), (3,)), ((3,), (2, 3)), ((2, 1), (2, 3)), ((1, 3), (2, 4, 3)), ((1,), (0,))))
+        )
+    ),
+    doc="Broadcasting undone: entries that were copies of one are added up.",
+)
+
+
+class Slice(NamedTuple):
+    """A slice that can be hashed (Python's own cannot before 3.12)."""
+
+    start: int | None
+    stop: int | None
+    step: int | None
+
+
+class _ArrayMark:
+    """Marks the place of an index array in a key: the array itself is an input."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "ARRAY"
+
+
+ARRAY = _ArrayMark()
+
+
+def bind_getitem(x: Array, key: Any) -> tuple[tuple[Array, ...], dict[str, Any]]:
+    """Split a key into its static part and its index arrays, which are inputs."""
+    arrays: list[Array] = []
+    items: list[Any] = []
+    for item in key if type(key) is tuple else (key,):
+        if isinstance(item, slice):
+            items.append(Slice(*(_whole(n) for n in (item.start, item.stop, item.step))))
+        elif item is None or item is Ellipsis:
+            items.append(item)
+        elif type(item) in READERS or isinstance(item, np.ndarray | list):
+            array = item if type(item) in READERS else np.array(item)
+            if array.size == 0 and not isinstance(item, np.ndarray):
+                array = array.astype(np.intp)
+            if array.dtype.kind not in "biu":
+                raise UnsupportedError(
+                    f"an index of dtype {array.dtype}",
+                    why="positions are whole numbers or truth values",
+                    fix="Use index.astype(int).",
+                )
+            arrays.append(array)
+            items.append(ARRAY)
+        elif isinstance(item, bool | np.bool_):
+            arrays.append(np.array(item))
+            items.append(ARRAY)
+        else:
+            items.append(operator.index(item))
+    return (x, *arrays), {"key": tuple(items)}
+
+
+def _whole(n: Any) -> int | None:
+    return None if n is None else operator.index(n)
+
+
+def numpy_key(key: tuple[Any, ...], arrays: Sequence[Array]) -> tuple[Any, ...]:
+    """The key as NumPy takes it: slices made slices again, index arrays in their places."""
+    waiting = iter(arrays)
+    return tuple(
+        next(waiting) if item is ARRAY else slice(*item) if type(item) is Slice else item
+        for item in key
+    )
+
+
+def getitem_forward(x: Array, *arrays: Array, key: tuple[Any, ...]) -> Array:
+    """Pick entries."""
+    return x[numpy_key(key, arrays)]
+
+
+def scatter_forward(g: Array, *arrays: Array, key: tuple[Any, ...], shape: Any) -> Array:
+    """Place entries into zeros; entries that meet in one place add up."""
+    out = np.zeros_like(g, shape=shape)
+    where = numpy_key(key, arrays)
+    if any(a.dtype.kind != "b" for a in arrays):
+        np.add.at(out, where, g)  # the same place may be named twice
+    else:
+        out[where] = g
+    return out
+
+
+def _keys(pick: Pick) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    (x, *arrays), attrs = bind_getitem(
+        np.empty((3, 4)),
+        pick(
+            (
+                0,
+                slice(None, None, -1),
+                (slice(1, None), 2),
+                (None, ...),
+                (..., slice(0, 4, 2)),
+                [2, 0, 0],
+                ([0, 2], [1, 1]),
+                (slice(None), np.array([[0, 3], [3, 3]])),
+                np.array([True, False, True]),
+                np.arange(12).reshape(3, 4) % 3 == 0,
+                np.zeros(0, int),
+            )
+        ),
+    )
+    return (x.shape, *arrays), attrs
+
+
+def key_text(attrs: Any, shapes: Any) -> str:
+    """The key as one would type it; index arrays show as ``·``."""
+
+    def one(item: Any) -> Iterator[str]:
+        if type(item) is Slice:
+            yield ":".join("" if n is None else str(n) for n in item[: 2 + (item[2] is not None)])
+        else:
+            yield "·" if item is ARRAY else "…" if item is Ellipsis else str(item)
+
+    return "<0>[" + ", ".join(text for item in attrs["key"] for text in one(item)) + "]"
+
+
+getitem = Op(
+    "getitem",
+    getitem_forward,
+    (
+        lambda g, y, x, *arrays, key: scatter.apply((g, *arrays), {"key": key, "shape": x.shape}),
+        None,
+    ),
+    bind=bind_getitem,
+    notation=Notation(
+        key_text,
+        lambda attrs, shapes: key_text(attrs, shapes).replace("…", r"\ldots "),
+        ATOM,
+        (ATOM,),
+    ),
+    domain=Domain(case=_keys),
+    doc="Picked entries; index arrays and masks are inputs through which no gradient flows.",
+)
+
+
+def _places(pick: Pick) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    (x, *arrays), attrs = _keys(pick)
+    picked = np.empty(x)[numpy_key(attrs["key"], arrays)]
+    return (picked.shape, *arrays), {**attrs, "shape": x}
+
+
+scatter = Op(
+    "scatter",
+    scatter_forward,
+    (lambda g, y, x, *arrays, key, shape: getitem.apply((g, *arrays), {"key": key}), None),
+    notation=call("scatter", parts="<0>"),
+    domain=Domain(case=_places),
+    doc="Entries placed into zeros: what `getitem` picked, put back; entries that meet add up.",
+)
+
+
+def bind_join(
+    arrays: Sequence[Array], axis: int | None = 0
+) -> tuple[tuple[Array, ...], dict[str, Any]]:
+    """Take the sequence apart and make the axis non-negative."""
+    parts = tuple(a if type(a) in READERS else np.asarray(a) for a in arrays)
+    if not parts:
+        raise ShapeError("there is nothing to join", fix="Pass at least one array.")
+    if axis is None:
+        return tuple(reshape(a, (-1,)) for a in parts), {"axis": 0}
+    return parts, {"axis": operator.index(axis) % max(parts[0].ndim, 1)}
+
+
+def bind_stack(arrays: Sequence[Array], axis: int = 0) -> tuple[tuple[Array, ...], dict[str, Any]]:
+    """As `bind_join`; the new axis may also stand behind the last one."""
+    parts, _ = bind_join(arrays)
+    return parts, {"axis": operator.index(axis) % (parts[0].ndim + 1)}
+
+
+def concatenate_rule(i: int, g: Array, y: Array, *xs: Array, axis: int) -> Array:
+    """Each input gets back its own stretch of the gradient."""
+    start = sum(x.shape[axis] for x in xs[:i])
+    return g[(slice(None),) * axis + (slice(start, start + xs[i].shape[axis]),)]
+
+
+concatenate = Op(
+    "concatenate",
+    lambda *xs, axis: np.concatenate(xs, axis),
+    each=concatenate_rule,
+    bind=bind_join,
+    numpy=(np.concatenate,),
+    notation=Notation("[<*>]", r"\left[<*>\right]"),
+    domain=Domain(
+        case=lambda pick: pick(
+            (
+                (((2,), (3,)), {"axis": 0}),
+                (((2, 3), (2, 1), (2, 2)), {"axis": 1}),
+                (((1, 3), (0, 3)), {"axis": 0}),
+            )
+        )
+    ),
+    doc="Arrays joined along an axis that they have.",
+)
+
+stack = Op(
+    "stack",
+    lambda *xs, axis: np.stack(xs, axis),
+    each=lambda i, g, y, *xs, axis: g[(slice(None),) * axis + (i,)],
+    bind=bind_stack,
+    numpy=(np.stack,),
+    notation=call("stack"),
+    domain=Domain(
+        case=lambda pick: (
+            (pick(((), (3,), (2, 3))),) * pick((1, 2, 3)),
+            {"axis": pick((0, 0, 0))},
+        )
+    ),
+    doc="Arrays of one shape joined along a new axis.",
+)

@@ -1,0 +1,525 @@
+"""Tensor: an array that remembers how it was computed.
+
+This file knows what a tensor holds, how applying an op records a node, and how tensors meet
+Python and NumPy. It knows no op by name: operators and NumPy functions are spelled in
+`ops.operand`, rules live in their records, and backpropagation in `autodiff`.
+
+A tensor is a node of the graph. It points to its inputs and never to its outputs, so a loss
+that nobody holds takes its whole graph with it, by reference count alone. It keeps the very
+arrays it was computed from (`values`), so a later ``w.data = …`` leaves old graphs exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Self
+
+import numpy as np
+
+from tinygrad_mlp.autodiff import FREED, backpropagate, first_gradient, grad_enabled
+from tinygrad_mlp.errors import DTypeError, GraphError, ShapeError, UnsupportedError, UsageError
+from tinygrad_mlp.graph import describe
+from tinygrad_mlp.ops import READERS, Array, Attrs, Op, Operand
+from tinygrad_mlp.ops.arithmetic import add
+from tinygrad_mlp.origin import Scope, Site, here, tick, user_site
+
+__all__ = ["Tensor", "astensor", "record", "tensor"]
+
+ndarray = np.ndarray
+NUMBERS = (float, int, bool)
+
+
+class Tensor(Operand):
+    """An n-dimensional array of numbers that remembers how it was computed.
+
+    Args:
+        data: A number, a nested list, an array or a tensor without history. Copied.
+        requires_grad: Whether gradients shall flow here. Only floats can have one.
+        name: What pictures and messages call it.
+        dtype: The dtype; by default an array keeps its own and Python numbers are float64.
+        copy: False shares the caller's array. Then it must not change until backward has run.
+
+    Raises:
+        DTypeError: For complex, text and object data, and for whole numbers that need a
+            gradient.
+        UsageError: If `data` contains tensors with a history, which would be lost.
+
+    >>> w = Tensor([1.0, 2.0], requires_grad=True, name="w")
+    >>> y = (w * w).sum()
+    >>> y.backward()
+    >>> w.grad
+    array([2., 4.])
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_data",
+        "_grad",
+        "attrs",
+        "birth",
+        "hooks",
+        "inputs",
+        "name",
+        "op",
+        "requires_grad",
+        "scope",
+        "site",
+        "values",
+        "written",
+    )
+
+    op: Op | None
+    """The op that made it; None for a leaf."""
+    inputs: tuple[Tensor | None, ...]
+    """The tensors that each value came from; None for a constant."""
+    values: tuple[Array, ...]
+    """The arrays that took part, as a rule takes them: the output, then the inputs."""
+
+    def __init__(
+        self,
+        data: Any,
+        requires_grad: bool = False,
+        *,
+        name: str | None = None,
+        dtype: Any = None,
+        copy: bool = True,
+    ) -> None:
+        if type(data) is ndarray and dtype is None and data.dtype.kind in "fbiu":
+            array = data.copy() if copy else data
+        else:
+            array = _as_array(data, dtype, copy=copy)
+        if requires_grad and array.dtype.kind != "f":
+            raise DTypeError(
+                f"a tensor of {array.dtype} cannot need a gradient",
+                why="only real numbers have slopes",
+                fix="Use Tensor(array.astype(float), requires_grad=True).",
+            )
+        self._data = array
+        self._grad: Any = None
+        self.requires_grad = requires_grad
+        self.name = name
+        self.op = None
+        self.inputs = ()
+        self.values = ()
+        self.attrs: Attrs = {}
+        self.hooks: dict[int, Callable[[Array], Array | None]] | None = None
+        self.birth = tick()
+        self.written = 0
+        self.site: Site = user_site()
+        self.scope: Scope = here.scope
+
+    # -- what it holds -----------------------------------------------------------------------
+
+    @property
+    def data(self) -> Array:
+        """The array. Assigning rebinds it: graphs that exist keep the array they used.
+
+        ``t.data -= …`` writes in place, and backward will refuse a graph that used the old
+        values. A write through ``t.data[i] = …`` cannot be seen.
+        """
+        return self._data
+
+    @data.setter
+    def data(self, value: Any) -> None:
+        if value is self._data:
+            self.written = tick()
+        else:
+            self._data = value if type(value) is ndarray else _plain(value)
+
+    @property
+    def grad(self) -> Any:
+        """The gradient, an array of this shape (a tensor after ``create_graph=True``).
+
+        None until a backward pass has reached it.
+        """
+        gradient = self._grad
+        if isinstance(gradient, np.generic):
+            gradient = self._grad = np.asarray(gradient)
+        return gradient
+
+    @grad.setter
+    def grad(self, value: Any) -> None:
+        if value is not None and np.shape(value) != self.shape:
+            raise ShapeError(
+                f"{describe(self)} has shape {self.shape}, its new gradient {np.shape(value)}",
+                why="a gradient has the shape of its tensor",
+            )
+        self._grad = value if value is None or type(value) in READERS else np.asarray(value)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The length of each axis."""
+        return self._data.shape  # type: ignore[no-any-return]
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return self._data.ndim  # type: ignore[no-any-return]
+
+    @property
+    def size(self) -> int:
+        """The number of entries."""
+        return self._data.size  # type: ignore[no-any-return]
+
+    @property
+    def dtype(self) -> Any:
+        """NumPy's dtype of the entries."""
+        return self._data.dtype
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether it was given, not computed."""
+        return self.op is None
+
+    def numpy(self) -> Array:
+        """The array, as a view that cannot be written through."""
+        view = self._data.view()
+        view.flags.writeable = False
+        return view
+
+    def item(self) -> Any:
+        """The one number as a Python number: the explicit way out of the graph."""
+        return self._data.item()
+
+    def tolist(self) -> Any:
+        """The numbers as nested Python lists."""
+        return self._data.tolist()
+
+    def detach(self) -> Tensor:
+        """The same array (shared) without history: gradients stop here."""
+        return Tensor(self._data, name=self.name, copy=False)
+
+    # -- backward ----------------------------------------------------------------------------
+
+    def backward(
+        self, gradient: Any = None, *, create_graph: bool = False, keep_graph: bool = True
+    ) -> None:
+        """Fill in the gradient of everything this was computed from.
+
+        Args:
+            gradient: The gradient to start from, of this tensor's shape; by default 1, which
+                only a single number can have.
+            create_graph: Record the backward pass too, so that the gradients are tensors that
+                can be run backward again.
+            keep_graph: If false, forget each node as soon as it is done with: less memory,
+                but no picture and no second backward.
+
+        Leaves add up the gradients of several calls; other nodes show the latest.
+
+        Raises:
+            ShapeError: If it is not a single number and `gradient` is not given.
+            GraphError: If nothing here needs a gradient, or the graph was freed.
+            InPlaceError: If a value was overwritten after it had been used.
+        """
+        if not self.requires_grad:
+            raise GraphError(
+                f"backward() on {describe(self)}",
+                why="nothing that it was computed from needs a gradient",
+                fix="Create the weights with requires_grad=True, outside no_grad().",
+            )
+        seed = first_gradient(self, gradient)
+        if create_graph:
+            seed = astensor(seed)
+        backpropagate(
+            self,
+            seed,
+            create_graph=create_graph,
+            keep_graph=keep_graph,
+            arrive=_keep if keep_graph else _keep_leaves,
+        )
+
+    def operands(self) -> tuple[Array, ...]:
+        """`values` as tensors that are part of the graph, for a backward pass that records."""
+        own, *used = self.values
+        return (
+            _as_used(self, own),
+            *(v if x is None else _as_used(x, v) for x, v in zip(self.inputs, used, strict=True)),
+        )
+
+    def forget(self) -> None:
+        """Drop the history: the inputs, the arrays and what they hold alive."""
+        self.op, self.inputs, self.values, self.attrs = FREED, (), (), {}
+
+    def register_hook(self, hook: Callable[[Array], Array | None]) -> Callable[[], None]:
+        """Call `hook` with the gradient whenever it arrives here; it may return another.
+
+        Returns:
+            A function that removes the hook again.
+        """
+        if self.hooks is None:
+            self.hooks = {}
+        number = tick()
+        hooks = self.hooks
+        hooks[number] = hook
+        return lambda: hooks.pop(number, None) and None
+
+    # -- Python ------------------------------------------------------------------------------
+
+    def __repr__(self) -> str:
+        text = np.array2string(self._data, separator=", ", prefix="Tensor(", threshold=60)
+        facts = [text, f"shape={self.shape}"]
+        if self.dtype != np.float64:
+            facts.append(f"dtype={self.dtype}")
+        if self.op is not None:
+            facts.append(f"op={self.op.name}")
+        elif self.requires_grad:
+            facts.append("requires_grad=True")
+        if self.name:
+            facts.append(f"name={self.name!r}")
+        return f"{type(self).__name__}({', '.join(facts)})"
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec else str(self)
+
+    def __len__(self) -> int:
+        if self.ndim == 0:
+            raise UsageError("len() of a single number", fix="Use t.size, which is 1.")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Self]:
+        return (self[i] for i in range(len(self)))
+
+    def __bool__(self) -> bool:
+        if self.size != 1:
+            raise UsageError(
+                f"the truth value of {self.size} numbers at once",
+                fix="Use (t > 0).data.any() or .all().",
+            )
+        return bool(self._data)
+
+    def _leave(self, function: str) -> Any:
+        """The one number for a function of Python's that gradients cannot flow through."""
+        if self.requires_grad:
+            raise UsageError(
+                f"{function} of {describe(self)}, which needs a gradient",
+                why="the number that comes out remembers nothing",
+                fix="Use np.exp(t) and its like, which are followed, or t.item() to leave.",
+            )
+        return self._data.item()
+
+    def __float__(self) -> float:
+        return float(self._leave("float()"))
+
+    def __int__(self) -> int:
+        return int(self._leave("int()"))
+
+    def __index__(self) -> int:
+        return self._data.__index__()  # type: ignore[no-any-return]
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
+        if self.requires_grad:
+            raise UsageError(
+                f"{describe(self)} needs a gradient, and an array would not remember it",
+                fix="Use t.numpy() or t.data for the plain numbers.",
+            )
+        if dtype is not None and dtype != self.dtype:
+            return self._data.astype(dtype)
+        return self._data.copy() if copy else self.numpy()
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        raise UsageError(
+            "t[i] = v would change a value that others may have used",
+            fix="Use np.where(mask, v, t), or t.data[i] = v before the forward pass.",
+        )
+
+    def _in_place(self, sign: str, result: Callable[[], Self]) -> Self:
+        if self.op is None and self.requires_grad:
+            name = self.name or "w"
+            raise UsageError(
+                f"{name} {sign}= … on a leaf that needs a gradient",
+                why="it would become the result of an op, and no longer the weight",
+                fix=f"Write {name}.data = {name}.data {sign} …, for example in an optimiser.",
+            )
+        return result()
+
+    def __iadd__(self, other: Array) -> Self:
+        return self._in_place("+", lambda: self + other)
+
+    def __isub__(self, other: Array) -> Self:
+        return self._in_place("-", lambda: self - other)
+
+    def __imul__(self, other: Array) -> Self:
+        return self._in_place("*", lambda: self * other)
+
+    def __itruediv__(self, other: Array) -> Self:
+        return self._in_place("/", lambda: self / other)
+
+    def __imatmul__(self, other: Array) -> Self:
+        return self._in_place("@", lambda: self @ other)
+
+    def __ipow__(self, other: Array) -> Self:  # type: ignore[misc]
+        return self._in_place("**", lambda: self**other)
+
+    def __copy__(self) -> Tensor:
+        return self.__deepcopy__({})
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        twin = type(self)(self._data, self.requires_grad, name=self.name)
+        memo[id(self)] = twin
+        return twin
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore, (type(self), self._data, self.requires_grad, self.name)
+
+
+def _restore(kind: type[Tensor], data: Array, requires_grad: bool, name: str | None) -> Tensor:
+    return kind(data, requires_grad, name=name)
+
+
+tensor = Tensor
+
+
+def astensor(value: Any, *, copy: bool = True) -> Tensor:
+    """`value` as a tensor; a tensor stays the tensor it is."""
+    return value if isinstance(value, Tensor) else Tensor(value, copy=copy)
+
+
+# -- recording -------------------------------------------------------------------------------
+
+
+def record(op: Op, inputs: tuple[Array, ...], attrs: Attrs) -> Tensor:
+    """Apply an op to tensors: compute, and remember how. This is the tensors' reader."""
+    tensors: list[Tensor | None] = []
+    values: list[Array] = [None]
+    needed = False
+    for x in inputs:
+        if isinstance(x, Tensor):
+            tensors.append(x)
+            values.append(x._data)
+            if x.requires_grad:
+                needed = True
+        else:
+            tensors.append(None)
+            values.append(x if type(x) in NUMBERS else _constant(x))
+    try:
+        y = op.apply(tuple(values[1:]), attrs)
+    except (ValueError, TypeError, IndexError) as error:
+        raise _refused(op, inputs, attrs, error) from error
+    if isinstance(y, np.generic):
+        y = np.asarray(y)
+    if needed and op.leaky:
+        needed = any(x is not None and x.requires_grad and op.flows(i)
+                     for i, x in enumerate(tensors))  # fmt: skip
+    node = Tensor.__new__(Tensor)
+    node._data = y
+    node._grad = node.name = node.hooks = None
+    node.written = 0
+    node.birth = tick()
+    node.site = user_site()
+    node.scope = here.scope
+    if needed and grad_enabled.get():
+        values[0] = y
+        node.requires_grad = True
+        node.op = op
+        node.inputs = tuple(tensors)
+        node.values = tuple(values)
+        node.attrs = attrs
+    else:
+        node.requires_grad = False
+        node.op = None
+        node.inputs = node.values = ()
+        node.attrs = attrs
+    return node
+
+
+READERS[Tensor] = record
+
+
+def _constant(x: Any) -> Array:
+    """An input that is no tensor, safe from later changes by its owner."""
+    if type(x) is ndarray:
+        return x.copy()
+    if type(x) in READERS or isinstance(x, np.generic):
+        return x
+    return _as_array(x, None, copy=True)
+
+
+def _as_used(x: Tensor, value: Array) -> Tensor:
+    """`x`, or a stand-in for what it held when it was used if it was rebound since."""
+    if x._data is value:
+        return x
+    past = record(add, (x, 0.0), {})
+    past._data = value
+    return past
+
+
+def _keep(node: Tensor, gradient: Array) -> None:
+    """Store a gradient that arrived: leaves add up, other nodes show the latest."""
+    if node.op is None and node._grad is not None:
+        gradient = node._grad + gradient
+    node._grad = gradient
+
+
+def _keep_leaves(node: Tensor, gradient: Array) -> None:
+    if node.op is None:
+        _keep(node, gradient)
+
+
+# -- turning things into arrays --------------------------------------------------------------
+
+
+def _plain(value: Any) -> Array:
+    """What may be assigned to ``.data``: an array, or what stands for one."""
+    if isinstance(value, Tensor):
+        return value._data
+    if type(value) in READERS:
+        return value
+    return np.asarray(value)
+
+
+def _as_array(data: Any, dtype: Any, *, copy: bool) -> Array:
+    """`data` as a new array of real numbers, whole numbers or truth values."""
+    if isinstance(data, Tensor):
+        if data.op is not None:
+            raise _history(data)
+        data = data._data
+    elif type(data) in READERS:
+        return data
+    given = isinstance(data, ndarray | np.generic)
+    if not given:
+        _refuse_tensors(data)
+    try:
+        array = np.array(data, dtype=dtype, copy=True if copy or not given else None)
+    except (ValueError, TypeError) as error:
+        raise DTypeError(
+            "this cannot become an array of numbers",
+            why=str(error),
+            fix="Rows must have equal lengths, and entries must be numbers.",
+        ) from error
+    if array.dtype.kind in "iu" and not given and dtype is None:
+        array = array.astype(np.float64)
+    if array.dtype.kind not in "fbiu":
+        raise DTypeError(
+            f"a tensor cannot hold {array.dtype}",
+            why="it holds real numbers, whole numbers and truth values",
+            fix="Use array.real for complex numbers; encode texts as numbers first.",
+        )
+    return array
+
+
+def _refuse_tensors(data: Any) -> None:
+    """Raise if a list holds tensors with a history: an array of them would lose it."""
+    waiting = [data]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, Tensor) and item.requires_grad:
+            raise _history(item)
+        if isinstance(item, list | tuple):
+            waiting.extend(item)
+
+
+def _history(item: Tensor) -> UsageError:
+    return UsageError(
+        f"Tensor() of {describe(item)}, which has a history",
+        why="a new tensor would forget it, and gradients would stop there",
+        fix="Join tensors with np.stack([...]); to drop the history on purpose use t.detach().",
+    )
+
+
+def _refused(op: Op, inputs: tuple[Array, ...], attrs: Attrs, error: Exception) -> Exception:
+    """NumPy's complaint about an op, with the op and the operands named."""
+    if isinstance(error, UnsupportedError | UsageError | ShapeError):
+        return error
+    shapes = " and ".join(str(np.shape(x._data if isinstance(x, Tensor) else x)) for x in inputs)
+    kind = ShapeError if isinstance(error, ValueError) else UsageError
+    return kind(f"{op.name} of {shapes}", why=str(error))
