@@ -26,7 +26,7 @@ __all__ = ["FREED", "backpropagate", "enable_grad", "grad_enabled", "no_grad", "
 
 grad_enabled: ContextVar[bool] = ContextVar("grad_enabled", default=True)
 
-FREED = Op("freed", lambda: None, doc="Stands in a node whose history was dropped.")
+FREED = Op("freed", lambda: None, doc="Stands in a node whose history is gone.", listed=False)
 
 
 class _GradMode(ContextDecorator):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from tinygrad_mlp.ops.domain import POSITIVE, Domain, Edge
-from tinygrad_mlp.ops.notation import Notation, call
+from tinygrad_mlp.ops.notation import ANY, ATOM, Notation, call
 from tinygrad_mlp.ops.record import Array, Op
 
 __all__ = ["cos", "exp", "log", "sigmoid", "sin", "sqrt", "tanh"]
@@ -39,7 +39,7 @@ sqrt = Op(
     np.sqrt,
     lambda g, y, x: g / (2 * y),
     numpy=(np.sqrt,),
-    notation=Notation("√<0>", r"\sqrt{<0>}", slots=(5,), latex_slots=(0,)),
+    notation=Notation("√<0>", r"\sqrt{<0>}", slots=(ATOM,), latex_slots=(ANY,)),
     domain=Domain((POSITIVE,)),
     doc="The square root.",
 )

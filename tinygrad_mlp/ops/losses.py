@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from tinygrad_mlp.ops.domain import Domain, same_shape
-from tinygrad_mlp.ops.notation import SUM, Notation
+from tinygrad_mlp.ops.notation import PRODUCT, SUM, Notation
 from tinygrad_mlp.ops.record import Array, Op
 
 __all__ = ["mse"]
@@ -26,11 +26,14 @@ mse = Op(
     "mse",
     mse_forward,
     (
-        lambda g, y, p, t: (p - t) * (g * (2 / p.size)),
-        lambda g, y, p, t: (t - p) * (g * (2 / p.size)),
+        lambda g, y, p, t: (2 / p.size) * g * (p - t),
+        lambda g, y, p, t: (-2 / p.size) * g * (p - t),
     ),
-    notation=Notation("mean((<0> − <1>)²)", r"\operatorname{mean}\left((<0> - <1>)^2\right)",
-                      slots=(SUM, 3)),
+    notation=Notation(
+        "mean((<0> − <1>)²)",
+        r"\operatorname{mean}\left((<0> - <1>)^2\right)",
+        slots=(SUM, PRODUCT),
+    ),
     domain=Domain(
         case=lambda pick: same_shape(2)(lambda options: pick([s for s in options if 0 not in s])),
     ),

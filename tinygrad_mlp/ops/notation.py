@@ -30,7 +30,7 @@ __all__ = [
     "postfix",
 ]
 
-ANY, COMPARISON, SUM, PRODUCT, POWER, ATOM = range(6)
+ANY, SUM, PRODUCT, POWER, ATOM = range(5)
 
 Template: TypeAlias = str | Callable[[Mapping[str, Any], tuple[tuple[int, ...], ...]], str]
 """A template, or a function that makes one from the attributes and the inputs' shapes."""

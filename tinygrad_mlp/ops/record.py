@@ -66,6 +66,10 @@ class Op:
         domain: Where it is defined, and where it may be differentiated.
         same_as: For a fused op, the composition of other ops that it equals.
         doc: What the op is, in one sentence.
+        listed: Whether it goes into `REGISTRY`.
+
+    Raises:
+        UsageError: If the name is taken.
     """
 
     __slots__ = (
@@ -95,8 +99,9 @@ class Op:
         domain: Domain | None = None,
         same_as: Callable[..., Array] | None = None,
         doc: str = "",
+        listed: bool = True,
     ) -> None:
-        if name in REGISTRY:
+        if listed and name in REGISTRY:
             raise UsageError(f"an op named {name!r} exists already", fix="Choose another name.")
         self.name = name
         self.forward = forward
@@ -110,7 +115,8 @@ class Op:
         self.domain = domain
         self.same_as = same_as
         self.doc = doc
-        REGISTRY[name] = self
+        if listed:
+            REGISTRY[name] = self
         for function in numpy:
             BY_NUMPY[function] = self
 

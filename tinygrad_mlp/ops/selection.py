@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from tinygrad_mlp.ops.domain import BOOLEAN, REAL, Domain, Edge, broadcasting
-from tinygrad_mlp.ops.notation import ANY, COMPARISON, SUM, Notation, call
+from tinygrad_mlp.ops.notation import ANY, ATOM, SUM, Notation, call
 from tinygrad_mlp.ops.record import Array, Op
 
 __all__ = [
@@ -35,7 +35,8 @@ __all__ = [
 def _decision(name: str, function: Callable[..., Array], text: str, latex: str, doc: str) -> Op:
     also = {"logical_and": np.bitwise_and, "logical_or": np.bitwise_or}
     numpy = (function, also[name]) if name in also else (function,)
-    notation = Notation(f"<0> {text} <1>", f"<0> {latex} <1>", COMPARISON, (SUM, SUM))
+    # Iverson's bracket: 1 where the statement is true, 0 where it is not.
+    notation = Notation(f"[<0> {text} <1>]", rf"\left[<0> {latex} <1>\right]", ATOM, (SUM, SUM))
     return Op(name, function, numpy=numpy, notation=notation, doc=doc)
 
 
@@ -54,7 +55,7 @@ logical_not = Op(
     "logical_not",
     np.logical_not,
     numpy=(np.logical_not, np.invert),
-    notation=Notation("¬<0>", r"\neg <0>", SUM, (SUM,)),
+    notation=Notation("¬<0>", r"\neg <0>", ATOM, (ATOM,)),
     doc="Not true.",
 )
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from tinygrad_mlp.errors import ShapeError, UnsupportedError
 from tinygrad_mlp.ops.domain import Domain, Pick
-from tinygrad_mlp.ops.notation import ATOM, Notation, call, postfix
+from tinygrad_mlp.ops.notation import ATOM, PRODUCT, Notation, call, postfix
 from tinygrad_mlp.ops.record import READERS, Array, Op
 
 __all__ = [
@@ -60,13 +60,25 @@ def _shapes(pick: Pick) -> tuple[tuple[Any, ...], dict[str, Any]]:
     return (before,), {"shape": after}
 
 
+def _same_but_ones(attrs: Any, shapes: Any) -> bool:
+    """Whether only axes of length 1 come or go, which a formula need not mention."""
+    return [n for n in attrs["shape"] if n != 1] == [n for n in shapes[0] if n != 1]
+
+
 reshape = Op(
     "reshape",
     lambda x, shape: x.reshape(shape),
     lambda g, y, x, shape: g.reshape(x.shape),
     bind=bind_reshape,
     numpy=(np.reshape,),
-    notation=call("reshape", parts="<0>"),
+    notation=Notation(
+        lambda attrs, shapes: "<0>" if _same_but_ones(attrs, shapes) else "reshape(<0>)",
+        lambda attrs, shapes: (
+            "<0>"
+            if _same_but_ones(attrs, shapes)
+            else r"\operatorname{reshape}\left(<0>\right)"
+        ),
+    ),
     domain=Domain(case=_shapes),
     doc="The same entries, in the same order, in another shape.",
 )
@@ -126,7 +138,7 @@ broadcast_to = Op(
     lambda g, y, x, shape: g,  # the engine undoes the broadcasting, here as everywhere
     bind=bind_broadcast_to,
     numpy=(np.broadcast_to,),
-    notation=Notation("<0>", "<0>", ATOM, (ATOM,)),
+    notation=call("repeat", parts="<0>"),
     domain=Domain(case=_broadcasts),
     doc="Entries repeated along new axes and along axes of length 1.",
 )
@@ -161,7 +173,7 @@ sum_to = Op(
     "sum_to",
     sum_to_forward,
     lambda g, y, x, shape: broadcast_to(g, shape=x.shape),
-    notation=Notation(_sum_to_text, _sum_to_latex, 3, (3,)),
+    notation=Notation(_sum_to_text, _sum_to_latex, PRODUCT, (PRODUCT,)),
     domain=Domain(
         case=lambda pick: (lambda pair: ((pair[1],), {"shape": pair[0]}))(
             pick((((), (3,)), ((3,), (2, 3)), ((2, 1), (2, 3)), ((1, 3), (2, 4, 3)), ((1,), (0,))))
