@@ -7,6 +7,7 @@
 VENV ?= .venv
 PY := $(VENV)/bin/python
 HAVE := $(VENV)/.have
+MATHJAX := docs/_vendor/tex-svg-full.js
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -29,9 +30,16 @@ format: $(HAVE)-dev ## put every file into the project's format, and mend what r
 	@$(PY) -m ruff check --fix-only .
 	@$(PY) -m ruff format .
 
-docs: $(HAVE)-docs ## build the documentation; warnings are errors
+docs: $(HAVE)-docs $(if $(shell command -v npm),$(MATHJAX)) ## build the documentation; warnings are errors
 	@$(PY) -m sphinx -W --keep-going --quiet -b html docs docs/_build/html $(ARGS)
 	@echo "The documentation is in docs/_build/html/index.html"
+
+# One file, vendored, so that the pages need no network. Without it formulas are MathML.
+$(MATHJAX): | $(PY)
+	@mkdir -p $(@D)
+	@npm install --silent --no-save --no-package-lock --no-audit --no-fund \
+	    --prefix $(VENV)/node mathjax@3 && cp $(VENV)/node/node_modules/mathjax/es5/$(@F) $@ \
+	    || echo "npm could not fetch MathJax: formulas will be written as MathML"
 
 bench: $(HAVE)-bench ## measure the main figures, in a few minutes
 	@$(PY) -m benchmarks quick $(ARGS)
@@ -45,7 +53,7 @@ hooks: $(HAVE)-dev ## run the checks before every commit
 venv: $(PY) ## make .venv and install nothing
 
 clean: ## remove what was built, keep .venv
-	@rm -rf demo docs/_build build dist htmlcov .coverage .coverage.* .hypothesis
+	@rm -rf demo docs/_build docs/_vendor build dist htmlcov .coverage .coverage.* .hypothesis
 	@rm -rf .mypy_cache .pytest_cache .ruff_cache
 	@find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
@@ -81,8 +89,11 @@ done
 endef
 
 define SAY_NO_PYTHON
+found=$$(for python in $(CANDIDATES); do \
+    command -v $$python > /dev/null && printf '%s (%s) ' $$python "$$($$python --version 2>&1)"; \
+done); \
 printf '%s\n' \
-    "This needs Python 3.11 or newer. Tried: $(CANDIDATES)." \
+    "This needs Python 3.11 or newer. Found: $${found:-none }" \
     "Install one, or say where it is: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)" >&2
 endef
 
@@ -104,11 +115,12 @@ ifneq ($(PYTHON),)
 WHICH := -c 'import sys; print(sys.base_prefix, sys.version)'
 ifneq ($(wildcard $(PY)),)
 wanted := $(shell $(PYTHON) $(WHICH) 2> /dev/null)
-ifneq ($(wanted),)
+ifeq ($(wanted),)
+$(error PYTHON=$(PYTHON) does not run)
+endif
 ifneq ($(wanted),$(shell $(PY) $(WHICH) 2> /dev/null))
 $(info $(VENV) was made with another Python than PYTHON=$(PYTHON))
 $(shell rm -rf $(VENV))
-endif
 endif
 endif
 endif

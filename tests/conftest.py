@@ -136,4 +136,5 @@ def _leaks_nothing() -> Iterator[None]:
     before = {what: look() for what, look in LEAKS.items()}
     yield
     changed = [what for what, look in LEAKS.items() if look() != before[what]]
-    assert not changed, f"the test changed {' and '.join(changed)} and did not put it back"
+    if changed:
+        pytest.fail(f"changed {' and '.join(changed)}, and did not put it back", pytrace=False)
