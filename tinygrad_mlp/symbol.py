@@ -16,7 +16,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -204,6 +204,9 @@ def escape_latex(text: str) -> str:
 
 # -- formulas of records ---------------------------------------------------------------------
 
+Names: TypeAlias = Sequence[str | None] | None
+"""What to call an op's inputs; None for an input that is written as the number it is."""
+
 _SHORT = {"weight": "W", "bias": "b"}
 
 
@@ -225,16 +228,15 @@ def input_names(op: Op, count: int) -> tuple[str, ...]:
     return tuple(names[:count])
 
 
-def formula(
-    op: Op, values: Sequence[Array], attrs: Attrs, names: Sequence[str] | None = None
-) -> Symbol:
+def formula(op: Op, values: Sequence[Array], attrs: Attrs, names: Names = None) -> Symbol:
     """What an op computes, as a formula.
 
     Args:
         op: The op.
         values: The output, then the inputs, as arrays.
         attrs: The op's attributes.
-        names: What to call the inputs; by default as its rules do.
+        names: What to call the inputs (None for one that is written as the number it is); by
+            default as its rules do.
     """
     return apply_symbol(op, _symbols(op, values[1:], names), attrs)
 
@@ -244,7 +246,7 @@ def rule_formula(
     i: int,
     values: Sequence[Array],
     attrs: Attrs,
-    names: Sequence[str] | None = None,
+    names: Names = None,
     y: str = "y",
     g: str = "g",
 ) -> Symbol:
@@ -265,11 +267,9 @@ def rule_formula(
     return result if isinstance(result, Symbol) else Symbol(f"{result:.4g}", result)
 
 
-def _symbols(
-    op: Op, inputs: Sequence[Array], names: Sequence[str] | None
-) -> tuple[Symbol, ...]:
+def _symbols(op: Op, inputs: Sequence[Array], names: Names) -> tuple[Array, ...]:
     names = input_names(op, len(inputs)) if names is None else names
-    return tuple(Symbol(n, x) for n, x in zip(names, inputs, strict=True))
+    return tuple(x if n is None else Symbol(n, x) for n, x in zip(names, inputs, strict=True))
 
 
 class Row(NamedTuple):
