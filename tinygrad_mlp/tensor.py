@@ -16,6 +16,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from tinygrad_mlp import cells
 from tinygrad_mlp.autodiff import FREED, backpropagate, first_gradient, grad_enabled
 from tinygrad_mlp.errors import DTypeError, GraphError, ShapeError, UnsupportedError, UsageError
 from tinygrad_mlp.graph import describe
@@ -117,10 +118,12 @@ class Tensor(Operand):
         ``t.data -= …`` writes in place, and backward will refuse a graph that used the old
         values. A write through ``t.data[i] = …`` cannot be seen.
         """
-        return self._data
+        return self._data if cells.watcher is None else cells.watcher.read(self, "data")
 
     @data.setter
     def data(self, value: Any) -> None:
+        if cells.watcher is not None:
+            cells.watcher.wrote(self, "data")
         if value is self._data:
             self.written = tick()
         else:
@@ -132,7 +135,7 @@ class Tensor(Operand):
 
         None until a backward pass has reached it.
         """
-        gradient = self._grad
+        gradient = self._grad if cells.watcher is None else cells.watcher.read(self, "grad")
         if isinstance(gradient, np.generic):
             gradient = self._grad = np.asarray(gradient)
         return gradient
@@ -144,6 +147,8 @@ class Tensor(Operand):
                 f"{describe(self)} has shape {self.shape}, its new gradient {np.shape(value)}",
                 why="a gradient has the shape of its tensor",
             )
+        if cells.watcher is not None:
+            cells.watcher.wrote(self, "grad")
         self._grad = value if value is None or type(value) in READERS else np.asarray(value)
 
     @property
@@ -173,17 +178,17 @@ class Tensor(Operand):
 
     def numpy(self) -> Array:
         """The array, as a view that cannot be written through."""
-        view = self._data.view()
+        view = self.data.view()
         view.flags.writeable = False
         return view
 
     def item(self) -> Any:
         """The one number as a Python number: the explicit way out of the graph."""
-        return self._data.item()
+        return self.data.item()
 
     def tolist(self) -> Any:
         """The numbers as nested Python lists."""
-        return self._data.tolist()
+        return self.data.tolist()
 
     def detach(self) -> Tensor:
         """The same array (shared) without history: gradients stop here."""
@@ -220,13 +225,18 @@ class Tensor(Operand):
         seed = first_gradient(self, gradient)
         if create_graph:
             seed = astensor(seed)
+        watched = cells.watcher
+        if watched is not None:
+            watched.phase("backward")
         backpropagate(
             self,
             seed,
             create_graph=create_graph,
             keep_graph=keep_graph,
-            arrive=_keep if keep_graph else _keep_leaves,
+            arrive=_keep if keep_graph or watched is not None else _keep_leaves,
         )
+        if watched is not None:
+            watched.phase("update")
 
     def operands(self) -> tuple[Array, ...]:
         """`values` as tensors that are part of the graph, for a backward pass that records."""
@@ -285,7 +295,7 @@ class Tensor(Operand):
                 f"the truth value of {self.size} numbers at once",
                 fix="Use (t > 0).data.any() or .all().",
             )
-        return bool(self._data)
+        return bool(self.data)
 
     def _leave(self, function: str) -> Any:
         """The one number for a function of Python's that gradients cannot flow through."""
@@ -295,7 +305,7 @@ class Tensor(Operand):
                 why="the number that comes out remembers nothing",
                 fix="Use np.exp(t) and its like, which are followed, or t.item() to leave.",
             )
-        return self._data.item()
+        return self.data.item()
 
     def __float__(self) -> float:
         return float(self._leave("float()"))
@@ -304,7 +314,7 @@ class Tensor(Operand):
         return int(self._leave("int()"))
 
     def __index__(self) -> int:
-        return self._data.__index__()  # type: ignore[no-any-return]
+        return self.data.__index__()  # type: ignore[no-any-return]
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
         if self.requires_grad:
@@ -446,7 +456,7 @@ def _as_used(x: Tensor, value: Array) -> Tensor:
 def _keep(node: Tensor, gradient: Array) -> None:
     """Store a gradient that arrived: leaves add up, other nodes show the latest."""
     if node.op is None and node._grad is not None:
-        gradient = node._grad + gradient
+        gradient = node.grad + gradient
     node._grad = gradient
 
 
