@@ -1,8 +1,43 @@
-"""tinygrad_mlp: backpropagation to learn from, teach with and build on."""
+"""tinygrad_mlp: backpropagation to learn from, teach with and build on.
+
+A `Tensor` remembers how it was computed. Each op is one record that states its derivative
+once; what that rule gives depends on what it is handed: numbers, a graph, a formula, a line of
+source. Start with ``help(tinygrad_mlp.Tensor)`` and ``tinygrad_mlp.ops``.
+
+This file knows where the public names live. Rooms that only look at a graph (pictures,
+explanations, the compiler, files) are imported when one of their names is first used.
+"""
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import Any
+
+from tinygrad_mlp.autodiff import enable_grad, no_grad
 from tinygrad_mlp.tensor import Tensor, tensor
-from tinygrad_mlp.autodiff import no_grad, enable_grad
 
 __version__ = "0.1.0"
+
+_LAZY: dict[str, str] = {
+}
+
+__all__ = [
+    "Tensor",
+    "enable_grad",
+    "no_grad",
+    "tensor",
+]
+
+
+def __getattr__(name: str) -> Any:
+    room = _LAZY.get(name)
+    if room is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = import_module(f"{__name__}.{room}")
+    value = module if room == name else getattr(module, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

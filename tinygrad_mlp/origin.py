@@ -14,7 +14,7 @@ import sys
 import threading
 from functools import lru_cache
 from pathlib import Path
-from types import CodeType
+from types import CodeType, FrameType
 from typing import Any, NamedTuple, TypeAlias
 
 __all__ = ["Place", "Scope", "Site", "here", "place", "scope_modules", "tick", "user_site"]
@@ -45,7 +45,7 @@ _inside: dict[str, bool] = {}
 
 def user_site() -> Site:
     """The instruction that is running in the innermost frame outside the package."""
-    frame = sys._getframe(2)
+    frame: FrameType | None = sys._getframe(2)
     while frame is not None:
         code = frame.f_code
         inside = _inside.get(code.co_filename)
@@ -53,7 +53,7 @@ def user_site() -> Site:
             inside = _is_inside(code.co_filename)
         if not inside:
             return code, frame.f_lasti
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back
     return None
 
 

@@ -36,11 +36,11 @@ class Symbol(Operand):
         latex: How the atom is written in LaTeX; by default its name.
     """
 
-    __slots__ = ("_latex", "attrs", "inputs", "like", "name", "op")
+    __slots__ = ("attrs", "inputs", "latex_name", "like", "name", "op")
 
     def __init__(self, name: str, like: Array, latex: str = "") -> None:
         self.name = name
-        self._latex = latex or latex_name(name)
+        self.latex_name = latex or latex_name(name)
         self.like = np.asarray(like)
         self.op: Op | None = None
         self.inputs: tuple[Array, ...] = ()
@@ -123,7 +123,7 @@ def write(symbol: Symbol, *, latex: bool = False) -> str:
 def _write_one(symbol: Symbol, done: Mapping[int, _Written], *, latex: bool) -> _Written:
     op = symbol.op
     if op is None:
-        return _Written(symbol._latex if latex else symbol.name, ATOM)
+        return _Written(symbol.latex_name if latex else symbol.name, ATOM)
     notation = op.notation
     template = notation.latex if latex else notation.text
     if not isinstance(template, str):

@@ -154,17 +154,17 @@ class Tensor(Operand):
     @property
     def shape(self) -> tuple[int, ...]:
         """The length of each axis."""
-        return self._data.shape  # type: ignore[no-any-return]
+        return self._data.shape
 
     @property
     def ndim(self) -> int:
         """The number of axes."""
-        return self._data.ndim  # type: ignore[no-any-return]
+        return self._data.ndim
 
     @property
     def size(self) -> int:
         """The number of entries."""
-        return self._data.size  # type: ignore[no-any-return]
+        return self._data.size
 
     @property
     def dtype(self) -> Any:
@@ -357,7 +357,7 @@ class Tensor(Operand):
     def __imatmul__(self, other: Array) -> Self:
         return self._in_place("@", lambda: self @ other)
 
-    def __ipow__(self, other: Array) -> Self:  # type: ignore[misc]
+    def __ipow__(self, other: Array) -> Self:
         return self._in_place("**", lambda: self**other)
 
     def __copy__(self) -> Tensor:
@@ -404,7 +404,7 @@ def record(op: Op, inputs: tuple[Array, ...], attrs: Attrs) -> Tensor:
     try:
         y = op.apply(tuple(values[1:]), attrs)
     except (ValueError, TypeError, IndexError) as error:
-        raise _refused(op, inputs, attrs, error) from error
+        raise _refused(op, inputs, error) from error
     if isinstance(y, np.generic):
         y = np.asarray(y)
     if needed and op.leaky:
@@ -526,7 +526,7 @@ def _history(item: Tensor) -> UsageError:
     )
 
 
-def _refused(op: Op, inputs: tuple[Array, ...], attrs: Attrs, error: Exception) -> Exception:
+def _refused(op: Op, inputs: tuple[Array, ...], error: Exception) -> Exception:
     """NumPy's complaint about an op, with the op and the operands named."""
     if isinstance(error, UnsupportedError | UsageError | ShapeError):
         return error

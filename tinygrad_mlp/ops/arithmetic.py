@@ -15,7 +15,7 @@ from tinygrad_mlp.ops.domain import (
     Edge,
     broadcasting,
 )
-from tinygrad_mlp.ops.notation import ATOM, POWER, PRODUCT, SUM, Notation, infix, postfix
+from tinygrad_mlp.ops.notation import ATOM, POWER, PRODUCT, SUM, Notation, infix
 from tinygrad_mlp.ops.record import Array, Op
 
 __all__ = ["abs_", "add", "cast", "constant_power", "div", "mul", "neg", "power", "sign", "sub"]

@@ -14,8 +14,8 @@ The contract of a rule, ``rule(g, y, *inputs, **attrs)``:
 * everything positional is an array that the op reads, everything by keyword is a hashable
   static; indices, masks and conditions are inputs whose rule is ``None``;
 * a rule speaks a small language, so that every reader understands it: operators, basic
-  indexing, ``.shape .ndim .dtype .size .T .mT .sum .reshape .astype``, ufuncs, other records. It never
-  writes in place, never passes ``out=``, never branches on a value;
+  indexing, ``.shape .ndim .dtype .size .T .mT .sum .reshape .astype``, ufuncs, other records.
+  It never writes in place, never passes ``out=``, never branches on a value;
 * constants are Python numbers, so that float32 stays float32.
 """
 

@@ -175,8 +175,17 @@ sum_to = Op(
     lambda g, y, x, shape: broadcast_to(g, shape=x.shape),
     notation=Notation(_sum_to_text, _sum_to_latex, PRODUCT, (PRODUCT,)),
     domain=Domain(
-        case=lambda pick: (lambda pair: ((pair[1],), {"shape": pair[0]}))(
-            pick((((), (3,)), ((3,), (2, 3)), ((2, 1), (2, 3)), ((1, 3), (2, 4, 3)), ((1,), (0,))))
+        case=lambda pick: pick(
+            tuple(
+                ((after,), {"shape": before})
+                for before, after in (
+                    ((3,), (2, 3)),
+                    ((), (3,)),
+                    ((2, 1), (2, 3)),
+                    ((1, 3), (2, 4, 3)),
+                    ((1,), (0,)),
+                )
+            )
         )
     ),
     doc="Broadcasting undone: entries that were copies of one are added up.",
@@ -295,7 +304,7 @@ def key_text(attrs: Any, shapes: Any) -> str:
     return "<0>[" + ", ".join(text for item in attrs["key"] for text in one(item)) + "]"
 
 
-getitem = Op(
+getitem: Op = Op(
     "getitem",
     getitem_forward,
     (
@@ -320,7 +329,7 @@ def _places(pick: Pick) -> tuple[tuple[Any, ...], dict[str, Any]]:
     return (picked.shape, *arrays), {**attrs, "shape": x}
 
 
-scatter = Op(
+scatter: Op = Op(
     "scatter",
     scatter_forward,
     (lambda g, y, x, *arrays, key, shape: getitem.apply((g, *arrays), {"key": key}), None),
