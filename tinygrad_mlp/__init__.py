@@ -10,8 +10,8 @@ explanations, the compiler, files) are imported when one of their names is first
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+import importlib
+import typing
 
 from tinygrad_mlp.autodiff import enable_grad, no_grad
 from tinygrad_mlp.tensor import Tensor, tensor
@@ -19,21 +19,37 @@ from tinygrad_mlp.tensor import Tensor, tensor
 __version__ = "0.1.0"
 
 _LAZY: dict[str, str] = {
+    "History": "training",
+    "Parameter": "nn",
+    "data": "data",
+    "evaluate": "training",
+    "fit": "training",
+    "functional": "functional",
+    "nn": "nn",
+    "optim": "optim",
 }
 
 __all__ = [
+    "History",
+    "Parameter",
     "Tensor",
+    "data",
     "enable_grad",
+    "evaluate",
+    "fit",
+    "functional",
+    "nn",
     "no_grad",
+    "optim",
     "tensor",
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> typing.Any:
     room = _LAZY.get(name)
     if room is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = import_module(f"{__name__}.{room}")
+    module = importlib.import_module(f"{__name__}.{room}")
     value = module if room == name else getattr(module, name)
     globals()[name] = value
     return value

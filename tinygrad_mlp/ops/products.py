@@ -111,7 +111,7 @@ def rows(x: Array) -> Array:
 
 def linear_forward(x: Array, weight: Array, *bias: Array) -> Array:
     """``x Wᵀ + b``. np.dot is the fastest way into BLAS; beyond matrices it avoids BLAS."""
-    z = np.dot(x, weight.T) if x.ndim <= 2 else np.matmul(x, weight.T)
+    z = np.dot(x, weight.T) if 0 < x.ndim <= 2 else np.matmul(x, weight.T)
     if not bias:
         return z
     if z.dtype != bias[0].dtype:

@@ -1,0 +1,1 @@
+"""Tests of nn: layers, losses and stacks."""

@@ -1,0 +1,178 @@
+"""Linear, activations, losses and stacks: what they take, give and say."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tinygrad_mlp import Tensor, nn, no_grad
+from tinygrad_mlp import functional as F
+from tinygrad_mlp.errors import ShapeError, StateError, UsageError
+
+
+def test_linear_takes_arrays_lists_tensors_and_single_samples():
+    layer = nn.Linear(3, 2, rng=0)
+    x = np.arange(6.0).reshape(2, 3)
+    y = layer(x).data
+    assert np.allclose(y, x @ layer.weight.data.T + layer.bias.data)
+    assert np.array_equal(layer(x.tolist()).data, y)
+    assert np.array_equal(layer(Tensor(x)).data, y)
+    assert np.allclose(layer(x[0]).data, y[0])
+    assert layer(x.reshape(1, 2, 3)).shape == (1, 2, 2)
+
+
+def test_linear_starts_within_the_bound_of_pytorch_and_by_its_seed():
+    a, b = nn.Linear(16, 100, rng=5), nn.Linear(16, 100, rng=np.random.default_rng(5))
+    assert np.array_equal(a.weight.data, b.weight.data)
+    assert 0.2 < np.abs(a.weight.data).max() <= 0.25
+    assert 0.2 < np.abs(a.bias.data).max() <= 0.25
+
+
+def test_linear_with_init_begins_with_bias_zero():
+    layer = nn.Linear(2, 3, init=nn.init.uniform(1, 2), dtype=np.float32, rng=0)
+    assert layer.bias.data.tolist() == [0, 0, 0]
+    assert layer.weight.dtype == layer.bias.dtype == np.float32
+    assert layer.weight.data.min() >= 1
+
+
+def test_the_widths_that_do_not_meet_are_named_with_the_layers_that_they_come_from():
+    class Net(nn.Module):
+        def __init__(self):
+            self.layers = [nn.Linear(3, 4), nn.Sigmoid(), nn.Linear(5, 1)]
+
+        def forward(self, x):
+            for layer in self.layers:
+                x = layer(x)
+            return x
+
+    message = (
+        "Linear 'layers.2' takes 5 features, got (2, 4) from "
+        "Sigmoid 'layers.1' ← Linear 'layers.0' (3→4). "
+        "Make layers.0 give 5, or layers.2 take 4."
+    )
+    with pytest.raises(ShapeError) as caught:
+        Net()(np.zeros((2, 3)))
+    assert str(caught.value) == message
+    with pytest.raises(ShapeError, match=r"Linear 'layers.0' takes 3 features, got 2"):
+        Net()([1.0, 2.0])
+    with no_grad(), pytest.raises(ShapeError, match=r"takes 5 features, got \(2, 4\) from Sigmoid"):
+        Net()(np.zeros((2, 3)))
+
+
+def test_a_single_number_is_no_sample():
+    with pytest.raises(ShapeError, match="takes 2 features, got a single number"):
+        nn.Linear(2, 3)(1.0)
+
+
+@pytest.mark.parametrize("widths", [(2.5, 1), (2, -1), ("2", 1), ([2, 5], 1)])
+def test_linear_refuses_widths_that_count_nothing(widths):
+    with pytest.raises(UsageError, match="it counts numbers"):
+        nn.Linear(*widths)
+
+
+# -- stacks ----------------------------------------------------------------------------------
+
+
+def test_sequential_accepts_layers_a_list_a_dict_and_functions():
+    a, b = nn.Linear(2, 3, rng=0), nn.Linear(3, 1, rng=1)
+    x = np.ones((4, 2))
+    expected = nn.Sequential(a, np.tanh, b)(x).data
+    for model in (
+        nn.Sequential([a, np.tanh, b]),
+        nn.Sequential({"in": a, "act": nn.Tanh(), "out": b}),
+        nn.Sequential(a, nn.Tanh())[:] and nn.Sequential(*nn.Sequential(a, nn.Tanh()), b),
+    ):
+        assert np.array_equal(model(x).data, expected)
+    assert list(nn.Sequential({"in": a, "out": b}).state_dict()) == [
+        "in.weight", "in.bias", "out.weight", "out.bias",
+    ]  # fmt: skip
+
+
+def test_sequential_is_sliced_indexed_and_asked_by_name():
+    model = nn.Sequential({"in": nn.Linear(2, 3), "act": nn.Tanh(), "out": nn.Linear(3, 1)})
+    assert model["act"] is model[1] is list(model)[1]
+    assert len(model[1:]) == 2
+    assert model[1:]["out"] is model[-1]
+    assert nn.Sequential(nn.Tanh(), nn.Linear(1, 1))[1:].state_dict().keys() == {
+        "0.weight", "0.bias",
+    }  # fmt: skip
+    with pytest.raises(StateError, match="Did you mean 'out'"):
+        model["outt"]
+
+
+def test_sequential_says_what_is_no_layer():
+    with pytest.raises(UsageError, match=r"item 1 is the class Sigmoid. Write Sigmoid\(\)."):
+        nn.Sequential(nn.Linear(2, 2), nn.Sigmoid)
+    with pytest.raises(UsageError, match="item 0 is of type int"):
+        nn.Sequential(3)
+
+
+def test_a_subclass_of_sequential_may_keep_more():
+    class Scaled(nn.Sequential):
+        def __init__(self):
+            super().__init__(nn.Linear(2, 2))
+            self.scale = nn.Parameter(2.0)
+
+        def forward(self, x):
+            return super().forward(x) * self.scale
+
+    assert list(Scaled().state_dict()) == ["0.weight", "0.bias", "scale"]
+
+
+def test_an_mlp_is_the_usual_stack():
+    model = nn.MLP(num_inputs=2, hidden_layers=[5, 4], num_outputs=1, activation=nn.Tanh)
+    assert [type(layer).__name__ for layer in model] == [
+        "Linear", "Tanh", "Linear", "Tanh", "Linear", "Sigmoid",
+    ]  # fmt: skip
+    plain = nn.MLP(2, [], 1, bias=False, output_activation=None, rng=1)
+    assert list(plain.state_dict()) == ["0.weight"]
+    assert np.array_equal(plain[0].weight.data, nn.Linear(2, 1, bias=False, rng=1).weight.data)
+
+
+# -- losses ----------------------------------------------------------------------------------
+
+
+def test_a_loss_that_is_called_as_a_function_says_how_to_call_it():
+    p, y = np.zeros(3), np.zeros(3)
+    with pytest.raises(UsageError) as caught:
+        nn.MSELoss(p, y)
+    assert str(caught.value) == (
+        "MSELoss(...) makes a loss. Call it: MSELoss()(pred, y), or mse_loss(pred, y)."
+    )
+
+
+def test_a_loss_with_one_argument_shows_the_line_to_write():
+    with pytest.raises(UsageError) as caught:
+        nn.MSELoss()(np.zeros(3))
+    assert "MSELoss was called with 1 argument (test_layers.py:" in str(caught.value)
+    assert "loss_fn = MSELoss(); loss = loss_fn(model(x), y)" in str(caught.value)
+
+
+def test_mse_does_not_broadcast_unless_told():
+    p, t = np.zeros((4, 1)), np.zeros(4)
+    for call in (nn.MSELoss(), F.mse_loss):
+        with pytest.raises(ShapeError) as caught:
+            call(p, t)
+        assert "broadcasting would make 4×4 = 16 pairs. Use target.reshape(4, 1)." in str(
+            caught.value
+        )
+    assert nn.MSELoss(broadcast=True)(p, t + 1).item() == 1
+    assert F.mse_loss(p, t + 1, broadcast=True) == 1
+
+
+def test_mse_reduces_as_told():
+    p, t = [1.0, 2.0, 3.0], [1.0, 0.0, 0.0]
+    assert nn.MSE()(p, t).item() == pytest.approx(13 / 3)
+    assert nn.MSELoss(reduction="sum")(p, t).item() == 13
+    assert nn.MSELoss(reduction="none")(p, t).tolist() == [0, 4, 9]
+    with pytest.raises(UsageError, match="no reduction 'avg'"):
+        nn.MSELoss(reduction="avg")
+
+
+def test_functions_give_back_what_they_are_given():
+    x = np.array([0.5, -1.0])
+    for function in (F.sigmoid, F.tanh, F.relu):
+        assert type(function(x)) is np.ndarray
+        assert type(function(Tensor(x))) is Tensor
+    assert isinstance(F.mse_loss(x, x), float)
+    assert type(F.mse_loss(Tensor(x), x)) is Tensor

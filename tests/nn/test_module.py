@@ -1,0 +1,205 @@
+"""Modules: what belongs to them, under which names, and what is said when something is wrong."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+from tinygrad_mlp import Tensor, nn, optim
+from tinygrad_mlp.errors import StateError, UsageError
+
+
+class Nested(nn.Module):
+    def __init__(self, rng=0):
+        super().__init__()
+        rng = np.random.default_rng(rng)
+        self.blocks = [nn.Linear(2, 3, rng=rng), {"a": nn.Linear(3, 3, rng=rng), "b": [nn.Tanh()]}]
+        self.heads = (nn.Linear(3, 1, rng=rng),)
+        self.scale = nn.Parameter(1.5)
+        self.free = Tensor([0.5], requires_grad=True)
+        self.note = "no parameter"
+
+    def forward(self, x):
+        first, named = self.blocks
+        h = named["b"][0](named["a"](nn.Sigmoid()(first(x))))
+        return self.heads[0](h) * self.scale + self.free
+
+
+NAMES = [
+    "blocks.0.weight", "blocks.0.bias", "blocks.1.a.weight", "blocks.1.a.bias",
+    "heads.0.weight", "heads.0.bias", "scale", "free",
+]  # fmt: skip
+
+
+def test_parameters_are_found_in_lists_tuples_and_dicts_at_any_depth():
+    model = Nested()
+    assert [name for name, _ in model.named_parameters()] == NAMES
+    assert list(model.state_dict()) == NAMES
+    assert [path for path, _ in model.named_modules()] == [
+        "", "blocks.0", "blocks.1.a", "blocks.1.b.0", "heads.0",
+    ]  # fmt: skip
+
+
+def test_all_of_them_are_trained():
+    model = Nested()
+    before = model.state_dict()
+    nn.MSELoss()(model(np.ones((4, 2))), np.zeros((4, 1))).backward()
+    optim.SGD(model.parameters(), lr=0.1).step()
+    after = model.state_dict()
+    assert [name for name in NAMES if np.array_equal(before[name], after[name])] == []
+
+
+def test_a_shared_module_is_one_module_and_its_state_is_saved_under_both_names():
+    layer = nn.Linear(2, 2)
+    model = nn.Sequential(layer, nn.Tanh(), layer)
+    assert [name for name, _ in model.named_parameters()] == ["0.weight", "0.bias"]
+    assert sum(1 for _ in model.modules()) == 3
+
+
+def test_modules_that_point_at_each_other_are_walked_once():
+    inner, outer = nn.Linear(1, 1), Nested()
+    inner.parent, outer.inner = outer, inner
+    assert "inner.weight" in outer.state_dict()
+
+
+def test_train_and_eval_reach_every_module():
+    model = Nested()
+    assert model.eval() is model
+    assert {m.training for m in model.modules()} == {False}
+    assert {m.training for m in model.train().modules()} == {True}
+
+
+def test_the_scope_is_that_of_the_innermost_call_and_is_put_back_after_an_error():
+    model = nn.Sequential(nn.Linear(2, 2), nn.Sequential(nn.Tanh()))
+    y = model(np.ones(2))
+    (outer, middle), tanh = y.scope
+    assert outer == (None, model)
+    assert (middle, tanh) == (model[1], model[1][0])
+    with pytest.raises(ValueError, match="takes 2 features"):
+        model(np.ones(3))
+    assert Tensor(0.0).scope is None
+
+
+def test_copies_and_pickles_are_models_of_their_own():
+    model = Nested()
+    for twin in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):  # noqa: S301
+        assert type(twin.scale) is nn.Parameter
+        twin.scale.data = twin.scale.data + 1
+        assert model.scale.item() == 1.5
+        assert list(twin.state_dict()) == NAMES
+
+
+def test_astype_changes_parameters_and_results():
+    model = nn.MLP(2, [3], 1).astype(np.float32)
+    assert {p.dtype for p in model.parameters()} == {np.dtype(np.float32)}
+    y = model(np.ones((2, 2), np.float32))
+    assert y.dtype == np.float32
+    y.sum().backward()
+    assert {p.grad.dtype for p in model.parameters()} == {np.dtype(np.float32)}
+
+
+def test_requires_grad_freezes_and_keeps_the_names():
+    model = nn.MLP(2, [3], 1)
+    model[0].requires_grad_(False)
+    model(np.ones(2)).sum().backward()
+    assert [p.grad is None for p in model.parameters()] == [True, True, False, False]
+    assert len(model.state_dict()) == 4
+
+
+def test_a_forgotten_super_init_is_harmless():
+    class Forgetful(nn.Module):
+        def __init__(self):
+            self.layers = [nn.Linear(2, 1)]
+
+        def forward(self, x):
+            return self.layers[0](x)
+
+    assert Forgetful()(np.ones(2)).shape == (1,)
+    assert len(list(Forgetful().parameters())) == 2
+
+
+@pytest.mark.parametrize("base", [nn.Linear, nn.Sequential, nn.MSELoss])
+def test_a_forgotten_super_init_of_a_shipped_layer_is_named(base):
+    class Forgetful(base):
+        def __init__(self):
+            pass
+
+    with pytest.raises(UsageError, match=r"Begin Forgetful.__init__ with super\(\).__init__"):
+        Forgetful()(*[np.ones(2)] * (2 if base is nn.MSELoss else 1))
+
+
+def test_an_attribute_error_of_the_users_own_stays_one():
+    class Typo(nn.Module):
+        def forward(self, x):
+            return self.layer(x)
+
+    with pytest.raises(AttributeError, match="no attribute 'layer'"):
+        Typo()(np.ones(2))
+
+
+def test_a_module_without_forward_says_so():
+    with pytest.raises(UsageError, match=r"Define forward\(self, x\)"):
+        nn.Module()(1.0)
+
+
+# -- state -----------------------------------------------------------------------------------
+
+
+def test_a_state_dict_is_a_copy_and_loads_bit_for_bit():
+    model, other = Nested(0), Nested(1)
+    state = model.state_dict()
+    state["scale"] += 1
+    assert model.scale.item() == 1.5
+    other.load_state_dict(model.state_dict())
+    x = np.ones((3, 2))
+    assert np.array_equal(model(x).data, other(x).data)
+
+
+def test_loading_lists_every_difference_and_changes_nothing():
+    model = nn.MLP(2, [5], 1)
+    before = model.state_dict()
+    state = nn.MLP(3, [4], 1).state_dict()
+    state["0.weigth"] = state.pop("0.weight")
+    state["2.bias"] = "text"
+    with pytest.raises(StateError) as caught:
+        model.load_state_dict(state)
+    text = str(caught.value)
+    assert "the state does not fit MLP, in 5 ways" in text
+    assert "0.weight: missing; did you mean '0.weigth'?" in text
+    assert "0.bias: (5,) here, (4,) there" in text
+    assert "2.weight: (1, 5) here, (1, 4) there" in text
+    assert "2.bias: these are no numbers (str)" in text
+    assert all(np.array_equal(before[k], v) for k, v in model.state_dict().items())
+
+
+def test_loading_weights_of_another_size_names_the_call_that_would_fit():
+    with pytest.raises(StateError, match=r"This would fit: Linear\(3, 4\) as '0'"):
+        nn.MLP(2, [5], 1).load_state_dict(nn.MLP(3, [4], 1).state_dict())
+
+
+def test_loading_what_is_there_only():
+    model = nn.MLP(2, [5], 1)
+    model.load_state_dict({"0.bias": np.arange(5), "more": 1.0}, strict=False)
+    assert model[0].bias.data.tolist() == [0, 1, 2, 3, 4]
+    assert model[0].bias.dtype == np.float64
+
+
+def test_a_typo_in_a_path_is_answered_with_what_is_near():
+    model = Nested()
+    assert model.get_submodule("blocks.1.a") is model.blocks[1]["a"]
+    with pytest.raises(StateError, match=r"no module 'blocks.1.aa'. Did you mean 'blocks.1.a'\?"):
+        model.get_submodule("blocks.1.aa")
+
+
+def test_the_repr_is_a_tree_with_counts():
+    assert repr(Nested()).splitlines() == [
+        "Nested(  # 27 parameters",
+        "  (blocks.0): Linear(2, 3)  # 9 parameters",
+        "  (blocks.1.a): Linear(3, 3)  # 12 parameters",
+        "  (blocks.1.b.0): Tanh()",
+        "  (heads.0): Linear(3, 1)  # 4 parameters",
+        ")",
+    ]

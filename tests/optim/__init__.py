@@ -1,0 +1,1 @@
+"""Tests of optim: optimisers and schedules."""

@@ -1,0 +1,1 @@
+"""Tests of training: the loop, its history and its checkpoints."""

@@ -1,0 +1,65 @@
+"""MLP: the multilayer perceptron, ready made.
+
+This file knows the usual order, Linear then activation, and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import Any
+
+from tinygrad_mlp.nn.activation import Sigmoid
+from tinygrad_mlp.nn.init import Initialiser, Seed, generator
+from tinygrad_mlp.nn.linear import Linear
+from tinygrad_mlp.nn.module import Module
+from tinygrad_mlp.nn.sequential import Sequential
+
+__all__ = ["MLP"]
+
+
+class MLP(Sequential):
+    """A multilayer perceptron: a `Sequential` of Linear layers with activations.
+
+    Args:
+        num_inputs: How many numbers a sample has.
+        hidden_layers: The width of each hidden layer; ``[]`` for none.
+        num_outputs: How many numbers come out.
+        bias: Whether the layers have biases.
+        activation: What follows each hidden layer: a class, or a function that makes a module.
+        output_activation: What follows the last layer; None for nothing.
+        init: Where the weights begin, as in `nn.init`; biases then begin at zero.
+        dtype: The dtype of the parameters, float64 by default.
+        rng: A generator or a seed for the starting weights.
+
+    >>> MLP(num_inputs=2, hidden_layers=[5], num_outputs=1)
+    MLP(  # 21 parameters
+      (0): Linear(2, 5)  # 15 parameters
+      (1): Sigmoid()
+      (2): Linear(5, 1)  # 6 parameters
+      (3): Sigmoid()
+    )
+    """
+
+    def __init__(
+        self,
+        num_inputs: int,
+        hidden_layers: Sequence[int],
+        num_outputs: int,
+        bias: bool = True,
+        activation: Callable[[], Module] | None = Sigmoid,
+        output_activation: Callable[[], Module] | None = Sigmoid,
+        *,
+        init: Initialiser | None = None,
+        dtype: Any = None,
+        rng: Seed = None,
+    ) -> None:
+        source = generator(rng)
+        widths = (num_inputs, *hidden_layers, num_outputs)
+        layers: list[Module] = []
+        for i, (inputs, outputs) in enumerate(pairwise(widths)):
+            layers.append(Linear(inputs, outputs, bias, init=init, dtype=dtype, rng=source))
+            follows = output_activation if i == len(widths) - 2 else activation
+            if follows is not None:
+                layers.append(follows())
+        super().__init__(*layers)

@@ -1,0 +1,233 @@
+"""Module: something with parameters that can be called.
+
+This file knows how a module finds what belongs to it, and that a call leaves a trace of where
+it is. It knows no layer. There is no registration: parameters, buffers and sub-modules are
+looked up in a module's attributes when somebody asks, in lists, tuples and dicts at any depth.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Self
+
+import numpy as np
+
+from tinygrad_mlp.errors import UsageError
+from tinygrad_mlp.nn import state
+from tinygrad_mlp.nn.parameter import Buffer, Parameter
+from tinygrad_mlp.ops import Array
+from tinygrad_mlp.origin import here
+from tinygrad_mlp.tensor import Tensor
+
+__all__ = ["Module"]
+
+
+class Module:
+    """The base of every layer, loss and model: subclass it and write ``forward``.
+
+    Whatever is assigned to its attributes and is a parameter, a buffer, a module, or a list,
+    tuple or dict of them (at any depth), belongs to it. A leaf tensor that needs a gradient
+    counts as a parameter.
+
+    >>> import numpy as np
+    >>> class Scale(Module):
+    ...     def __init__(self):
+    ...         self.factors = [Parameter(2.0), Parameter(3.0)]
+    ...     def forward(self, x):
+    ...         return x * self.factors[0] * self.factors[1]
+    >>> scale = Scale()
+    >>> scale(np.ones(2))
+    Tensor([6., 6.], shape=(2,), op=mul)
+    >>> [name for name, _ in scale.named_parameters()]
+    ['factors.0', 'factors.1']
+    """
+
+    training: bool = True
+    """Whether it behaves as in training (dropout drops); `train` and `eval` set it."""
+
+    def forward(self, *inputs: Any, **options: Any) -> Any:
+        """Compute the output: every module writes its own."""
+        raise UsageError(
+            f"{type(self).__name__} cannot be called",
+            why="it does not say what it computes",
+            fix="Define forward(self, x) in the class.",
+        )
+
+    def __call__(self, *inputs: Any, **options: Any) -> Any:
+        """Run `forward`, and let every node made meanwhile know where it was made."""
+        outer = here.scope
+        here.scope = (outer, self)
+        try:
+            return self.forward(*inputs, **options)
+        except AttributeError as error:
+            raise self._explained(error) from error
+        finally:
+            here.scope = outer
+
+    def _explained(self, error: AttributeError) -> Exception:
+        """A missing attribute that a shipped ``__init__`` would have set, said plainly."""
+        kind = type(self)
+        shipped = [c for c in kind.__mro__ if c.__module__.startswith(_PACKAGE)]
+        promised = {name for c in shipped for name in inspect.get_annotations(c)}
+        if error.obj is not self or error.name not in promised or kind in shipped:
+            return error
+        return UsageError(
+            f"{kind.__name__} has no {error.name!r}",
+            why=f"{kind.__name__}.__init__ never ran {shipped[0].__name__}.__init__",
+            fix=f"Begin {kind.__name__}.__init__ with super().__init__(...).",
+        )
+
+    # -- what belongs to it ------------------------------------------------------------------
+
+    def members(self) -> Iterable[tuple[str, Any]]:
+        """What it keeps, by name: its attributes, unless a module says otherwise."""
+        return self.__dict__.items()
+
+    def _walk(self) -> Iterator[tuple[str, Any]]:
+        """Every module and tensor that belongs to it, with its path; itself first.
+
+        A module or container that is met again is not entered again; a tensor is yielded
+        under each of its paths.
+        """
+        entered: set[int] = set()
+        waiting: list[tuple[str, Any]] = [("", self)]
+        while waiting:
+            path, item = waiting.pop()
+            inside: Iterable[tuple[Any, Any]]
+            if isinstance(item, Tensor):
+                yield path, item
+                continue
+            if isinstance(item, Module):
+                inside = item.members()
+            elif isinstance(item, Mapping):
+                inside = item.items()
+            elif isinstance(item, list | tuple):
+                inside = enumerate(item)
+            else:
+                continue
+            if id(item) in entered:
+                continue
+            entered.add(id(item))
+            if isinstance(item, Module):
+                yield path, item
+            prefix = f"{path}." if path else ""
+            waiting.extend([(f"{prefix}{name}", part) for name, part in inside][::-1])
+
+    def named_modules(self) -> Iterator[tuple[str, Module]]:
+        """Itself (its path is ``""``) and every module in it, each once."""
+        return ((path, item) for path, item in self._walk() if isinstance(item, Module))
+
+    def modules(self) -> Iterator[Module]:
+        """Itself and every module in it, each once."""
+        return (module for _, module in self.named_modules())
+
+    def named_parameters(self) -> Iterator[tuple[str, Tensor]]:
+        """Every parameter with its path, as in ``layers.0.weight``; a shared one once."""
+        seen: set[int] = set()
+        for path, item in self._walk():
+            if _is_parameter(item) and item.birth not in seen:
+                seen.add(item.birth)
+                yield path, item
+
+    def parameters(self) -> Iterator[Tensor]:
+        """Every parameter, each once: what an optimiser is made with."""
+        return (parameter for _, parameter in self.named_parameters())
+
+    def named_buffers(self) -> Iterator[tuple[str, Buffer]]:
+        """Every buffer with its path."""
+        return ((path, item) for path, item in self._walk() if isinstance(item, Buffer))
+
+    def named_state(self) -> Iterator[tuple[str, Tensor]]:
+        """Every parameter and buffer under each of its paths: what `state_dict` holds."""
+        for path, item in self._walk():
+            if isinstance(item, Buffer) or _is_parameter(item):
+                yield path, item
+
+    def get_submodule(self, path: str) -> Module:
+        """The module at a path, as in ``layers.0``.
+
+        Raises:
+            StateError: If there is none; the message says what is near.
+        """
+        modules = dict(self.named_modules())
+        if path not in modules:
+            raise state.no_such("module", path, modules)
+        return modules[path]
+
+    # -- what can be done to all of it -------------------------------------------------------
+
+    def zero_grad(self) -> None:
+        """Forget the gradient of every parameter."""
+        for parameter in self.parameters():
+            parameter.grad = None
+
+    def train(self, mode: bool = True) -> Self:
+        """Behave as in training, here and in every module inside."""
+        for module in self.modules():
+            module.training = mode
+        return self
+
+    def eval(self) -> Self:
+        """Behave as in use, not as in training."""
+        return self.train(mode=False)
+
+    def requires_grad_(self, mode: bool = True) -> Self:
+        """Train every parameter, or freeze them all."""
+        for parameter in list(self.parameters()):
+            parameter.requires_grad = mode
+        return self
+
+    def astype(self, dtype: Any) -> Self:
+        """Give every parameter and buffer of real numbers this dtype.
+
+        Do it before the optimiser is made: its state has the dtype of its parameters.
+        """
+        for _, item in self.named_state():
+            if item.dtype.kind == "f":
+                item.data = item.data.astype(dtype)
+                item.grad = None
+        return self
+
+    # -- its state ---------------------------------------------------------------------------
+
+    def state_dict(self) -> dict[str, Array]:
+        """A copy of every parameter and buffer, by path.
+
+        The names are PyTorch's: ``torch.nn.Sequential`` loads the dict of a `Sequential`.
+        """
+        return {path: np.array(item.data) for path, item in self.named_state()}
+
+    def load_state_dict(self, values: Mapping[str, Any], *, strict: bool = True) -> None:
+        """Take over parameters and buffers, all of them or none.
+
+        Args:
+            values: Arrays (or anything that NumPy makes arrays of) by path. They are copied
+                and get the dtype of what they replace.
+            strict: Whether every name must have its counterpart.
+
+        Raises:
+            StateError: Lists every difference; nothing has been changed then.
+        """
+        state.load(self, values, strict=strict)
+
+    # -- how it shows itself -----------------------------------------------------------------
+
+    def extra_repr(self) -> str:
+        """What stands between the parentheses of its repr."""
+        return ""
+
+    def __repr__(self) -> str:
+        return state.tree(self)
+
+
+_PACKAGE = __name__.partition(".")[0] + "."
+
+
+def _is_parameter(item: Any) -> bool:
+    return isinstance(item, Parameter) or (
+        isinstance(item, Tensor)
+        and item.requires_grad
+        and item.op is None
+        and not isinstance(item, Buffer)
+    )

@@ -1,0 +1,305 @@
+"""Optimizer: how parameters move when their gradients are known.
+
+This file knows parameter groups, where the state of an optimiser lives, and the one mutation:
+`Optimizer.step` rebinds ``p.data``, so that graphs that used the old values stay exact. It
+knows no method; a method is two pure functions of arrays, ``init`` and ``update``.
+
+State lives in tensors, also single numbers such as a count of steps: so a compiled step sees
+it, and a checkpoint holds it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from types import SimpleNamespace
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from tinygrad_mlp.errors import GraphError, StateError, UsageError
+from tinygrad_mlp.graph import describe
+from tinygrad_mlp.nn import Module
+from tinygrad_mlp.ops import Array
+from tinygrad_mlp.origin import place, user_site
+from tinygrad_mlp.tensor import Tensor
+
+__all__ = ["Group", "Optimizer", "State", "hyper", "uses"]
+
+State: TypeAlias = Mapping[str, Array]
+"""What a method remembers of one parameter, by name."""
+
+
+def hyper(owner: Any, name: str) -> Any:
+    """Read a number of an optimiser, such as its lr: a compiled step may see it change."""
+    return getattr(owner, name)
+
+
+def uses(owner: Any, name: str) -> bool:
+    """Whether a number of an optimiser is other than zero: the steps of a method may differ."""
+    return bool(getattr(owner, name))
+
+
+class Group(SimpleNamespace):
+    """Parameters that share their numbers: ``group.lr`` and the like, and ``group.params``."""
+
+    params: list[Tensor]
+    state: list[dict[str, Tensor]]
+
+
+class Optimizer:
+    """The base of optimisers.
+
+    A subclass passes its numbers to ``super().__init__`` and defines `update`; if it remembers
+    anything, also `init`. Both are pure and are written in operators and NumPy functions.
+
+    Args:
+        params: Parameters, as from ``model.parameters()``; or dicts, one per group, with
+            ``"params"`` and the numbers that are different there.
+        **numbers: The numbers of the method, with their values.
+
+    Raises:
+        UsageError: If `params` are none, or no parameters.
+
+    >>> class SignDescent(Optimizer):
+    ...     def __init__(self, params, lr):
+    ...         super().__init__(params, lr=lr)
+    ...     def update(self, p, g, state, group):
+    ...         return p - hyper(group, "lr") * np.sign(g), state
+    >>> w = Tensor([1.0, -1.0], requires_grad=True)
+    >>> (w * w).sum().backward()
+    >>> SignDescent([w], lr=0.5).step()
+    >>> w.data
+    array([ 0.5, -0.5])
+    """
+
+    groups: list[Group]
+
+    def __init__(self, params: Any, **numbers: Any) -> None:
+        self.groups = list(_groups(params, numbers))
+        self._params = [p for group in self.groups for p in group.params]
+        _refuse_repeats(self._params)
+        for group in self.groups:
+            group.state = [_kept(self.init(p.data, group)) for p in group.params]
+        self._pairs = [
+            (group, list(zip(group.params, group.state, strict=True))) for group in self.groups
+        ]
+
+    # -- the method: pure functions ----------------------------------------------------------
+
+    def init(self, p: Array, group: Group) -> State:
+        """What is remembered of a parameter before the first step."""
+        return {}
+
+    def update(self, p: Array, g: Array, state: State, group: Group) -> tuple[Array, State]:
+        """The new parameter and the new state, from the old ones and the gradient.
+
+        Args:
+            p: The parameter's array.
+            g: Its gradient, of the same shape and dtype.
+            state: What `init` or the last `update` gave.
+            group: The numbers, to be read with ``hyper(group, "lr")``.
+        """
+        raise UsageError(
+            f"{type(self).__name__} cannot step",
+            why="it does not say how parameters move",
+            fix="Define update(self, p, g, state, group) in the class.",
+        )
+
+    # -- what the user calls -----------------------------------------------------------------
+
+    def step(self) -> None:
+        """Move every parameter that has a gradient.
+
+        Raises:
+            GraphError: If none has one.
+        """
+        moved = False
+        update = self.update
+        for group, pairs in self._pairs:
+            for p, state in pairs:
+                g = p.grad
+                if g is None:
+                    continue
+                moved = True
+                if isinstance(g, Tensor):
+                    g = g.data
+                if state:
+                    old = {name: t.data for name, t in state.items()}
+                    p.data, new = update(p.data, g, old, group)
+                    for name, t in state.items():
+                        t.data = new[name]
+                else:
+                    p.data, _ = update(p.data, g, state, group)
+        if not moved:
+            raise self._nothing_to_do()
+
+    def zero_grad(self) -> None:
+        """Forget all gradients: the next backward starts from nothing."""
+        for p in self._params:
+            p.grad = None
+
+    def _nothing_to_do(self) -> GraphError:
+        count = len(self._params)
+        spot = place(user_site())
+        return GraphError(
+            f"step(): none of the {count} parameter{'' if count == 1 else 's'} has a gradient",
+            where=str(spot or ""),
+            fix="Did loss.backward() run? It must come after zero_grad() and before step().",
+        )
+
+    @property
+    def lr(self) -> Any:
+        """The learning rate of the first group; assigning sets that of every group."""
+        return self.groups[0].lr
+
+    @lr.setter
+    def lr(self, value: Any) -> None:
+        for group in self.groups:
+            group.lr = value
+
+    # -- its state ---------------------------------------------------------------------------
+
+    def state_dict(self) -> dict[str, Any]:
+        """A copy of state and numbers, in the form of PyTorch's.
+
+        Returns:
+            ``{"state": {0: {"momentum_buffer": array}, …}, "param_groups": [{"lr": 0.1,
+            "params": [0, …]}]}``: parameters are numbered in the order of the groups.
+        """
+        states = (state for group in self.groups for state in group.state)
+        numbers = iter(range(len(self._params)))
+        return {
+            "state": {
+                i: {name: np.array(t.data) for name, t in state.items()}
+                for i, state in enumerate(states)
+                if state
+            },
+            "param_groups": [
+                {**_numbers(group), "params": [next(numbers) for _ in group.params]}
+                for group in self.groups
+            ],
+        }
+
+    def load_state_dict(self, values: Mapping[str, Any]) -> None:
+        """Take over state and numbers, all of them or none.
+
+        Raises:
+            StateError: If they belong to other parameters or another method.
+        """
+        states = [state for group in self.groups for state in group.state]
+        differences = list(_differences(states, self.groups, values))
+        if differences:
+            listed = "".join(f"\n  {difference}" for difference in differences)
+            raise StateError(
+                f"the state does not fit {type(self).__name__}:{listed}",
+                fix="\nMake the optimiser with the arguments it was saved with.",
+            )
+        for i, state in enumerate(states):
+            for name, t in state.items():
+                t.data = np.array(values["state"][i][name], dtype=t.dtype)
+        for group, theirs in zip(self.groups, values["param_groups"], strict=True):
+            for name in _numbers(group):
+                setattr(group, name, theirs[name])
+
+    def __repr__(self) -> str:
+        numbers = [
+            ", ".join(f"{name}={value}" for name, value in _numbers(group).items())
+            for group in self.groups
+        ]
+        return f"{type(self).__name__}({'; '.join(numbers)})"
+
+
+def _kept(state: State) -> dict[str, Tensor]:
+    return {name: Tensor(value, copy=False) for name, value in state.items()}
+
+
+def _numbers(group: Group) -> dict[str, Any]:
+    return {k: v for k, v in vars(group).items() if k not in {"params", "state"}}
+
+
+def _differences(
+    states: list[dict[str, Tensor]], groups: list[Group], values: Mapping[str, Any]
+) -> Iterator[str]:
+    """How a state_dict differs from what is here."""
+    theirs, their_groups = values.get("state", {}), values.get("param_groups", [])
+    if len(their_groups) != len(groups):
+        yield f"{len(groups)} groups here, {len(their_groups)} there"
+        return
+    for i, (group, numbers) in enumerate(zip(groups, their_groups, strict=True)):
+        if len(group.params) != len(numbers.get("params", [])):
+            yield f"group {i}: {len(group.params)} parameters here, {len(numbers['params'])} there"
+        for name in _numbers(group).keys() - numbers.keys():
+            yield f"group {i}: {name} is missing"
+    for i, state in enumerate(states):
+        for name, t in state.items():
+            value = theirs.get(i, {}).get(name)
+            if value is None:
+                yield f"parameter {i}: {name} is missing"
+            elif np.shape(value) != t.shape:
+                yield f"parameter {i}: {name} has shape {t.shape} here, {np.shape(value)} there"
+
+
+def _groups(params: Any, numbers: Mapping[str, Any]) -> Iterator[Group]:
+    """The groups that the user described, each with all numbers."""
+    items = list(_listed(params))
+    if not items:
+        raise UsageError(
+            "an optimiser without parameters",
+            why="the model has none, or model.parameters() was used up by an earlier loop",
+            fix="Pass model.parameters(), or a list of them.",
+        )
+    if not isinstance(items[0], Mapping):
+        items = [{"params": items}]
+    for item in items:
+        own = dict(item)
+        group = list(_listed(own.pop("params", None)))
+        for p in group:
+            if not isinstance(p, Tensor):
+                raise UsageError(
+                    f"an optimiser got a {type(p).__name__}, which is no parameter",
+                    fix="Pass tensors with requires_grad=True, as model.parameters() does.",
+                )
+            if p.op is not None:
+                raise UsageError(
+                    f"an optimiser got {describe(p)}, which was computed",
+                    why="moving it would not move what it was computed from",
+                    fix="Pass the tensors that you created.",
+                )
+        unknown = own.keys() - numbers.keys()
+        if unknown:
+            raise UsageError(
+                f"a group sets {', '.join(sorted(unknown))}",
+                fix=f"This optimiser has {', '.join(numbers)}.",
+            )
+        yield Group(params=group, **{**numbers, **own})
+
+
+def _listed(params: Any) -> Iterable[Any]:
+    """The parameters as something to loop over, or what to write instead."""
+    if isinstance(params, Module):
+        raise UsageError(
+            f"an optimiser got the module {type(params).__name__}", fix="Pass net.parameters()."
+        )
+    if callable(params):
+        raise UsageError(
+            "an optimiser got a method, not what it gives", fix="Pass net.parameters(), with ()."
+        )
+    if isinstance(params, Tensor):
+        return [params]
+    if not isinstance(params, Iterable):
+        raise UsageError(
+            f"an optimiser got a {type(params).__name__}", fix="Pass net.parameters()."
+        )
+    return params
+
+
+def _refuse_repeats(params: list[Tensor]) -> None:
+    seen: set[int] = set()
+    for p in params:
+        if p.birth in seen:
+            raise UsageError(
+                f"{describe(p)} was passed to an optimiser twice",
+                why="it would take every step twice",
+                fix="Pass each parameter once.",
+            )
+        seen.add(p.birth)
