@@ -31,7 +31,7 @@ ROOT_NAME = PACKAGE.name
 # From the ground up. Rooms of one line do not know each other.
 ROOMS: tuple[tuple[str, ...], ...] = (
     ("errors",),
-    ("ops", "origin"),
+    ("ops", "origin", "cells"),
     ("graph",),
     ("autodiff",),
     ("tensor",),
@@ -48,9 +48,10 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("viz",),
     ("doctor",),
     ("testing",),
+    ("__init__",),
+    ("demo",),
     ("cli",),
     ("__main__",),
-    ("__init__",),
 )
 
 DOORS: dict[tuple[str, str], str] = {}

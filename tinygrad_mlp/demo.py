@@ -1,0 +1,87 @@
+"""A network learns to add: the lesson as a program, and everything that can be seen of it.
+
+Two numbers go in, their sum comes out: 2 inputs, 5 hidden neurons, 1 output, a sigmoid after each
+layer, no biases. The network is shown one sample at a time and corrected after each, by
+
+    W += lr · outer(a, delta),    delta = (t − o) · o · (1 − o),
+
+carried back layer by layer. Yet no derivative stands in this file: the loss is ½ (t − o)², and
+backpropagation finds the rest. The file knows nothing that yours could not know: it is written
+as users write, and its own lines appear in the pictures and explanations that it makes.
+"""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+from tqdm.auto import tqdm
+
+import tinygrad_mlp as tg
+from tinygrad_mlp import nn, optim
+from tinygrad_mlp.program import compile_step
+from tinygrad_mlp.steps import backward_steps
+
+__all__ = ["learn_to_add"]
+
+
+def learn_to_add(out: Path, epochs: int = 50, seed: int = 0) -> tg.History:
+    """Train the network, say how it went, and write what can be seen into the folder `out`."""
+    rng = np.random.default_rng(seed)
+    model = nn.MLP(
+        num_inputs=2, hidden_layers=[5], num_outputs=1, bias=False, init=nn.init.uniform(), rng=rng
+    )
+    for name, weight in zip(("W1", "W2"), model.parameters(), strict=True):
+        weight.name = name  # what the pictures shall call them
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+
+    pairs = rng.uniform(0, 0.5, size=(1000, 2))
+    sums = pairs.sum(axis=1, keepdims=True)
+
+    def error(inputs: tg.Tensor, target: tg.Tensor) -> tg.Tensor:
+        output = model(inputs)
+        loss: tg.Tensor = 0.5 * ((target - output) ** 2).sum()
+        return loss
+
+    def step(inputs: tg.Tensor, target: tg.Tensor) -> tg.Tensor:
+        loss = error(inputs, target)  # forward
+        optimizer.zero_grad()
+        loss.backward()  # backward: the chain rule, from the loss to every weight
+        optimizer.step()  # W −= lr · gradient
+        return loss
+
+    # Before it learns: one sample through the network, and the chain rule back.
+    loss = error(tg.Tensor([0.3, 0.1], name="inputs"), tg.Tensor([0.4], name="target"))
+    loss.backward()
+    chain_rule = "\n".join(str(step) for step in backward_steps(loss))
+    out.joinpath("chain_rule.txt").write_text(chain_rule + "\n", encoding="utf-8")
+    print(f"Untrained, it believes that 0.3 + 0.1 is equal to {model([0.3, 0.1]).item():.4f}\n")
+
+    # Training. The step is recorded twice, and from then on runs as the NumPy code that it is.
+    fast_step = compile_step(step)
+    history = tg.History()
+    with tqdm(total=epochs * len(pairs), unit="step", disable=None) as bar:
+        for epoch in range(1, epochs + 1):
+            total = 0.0
+            for inputs, target in zip(pairs, sums, strict=True):
+                total += 2 * fast_step(inputs, target).item()  # (t − o)², without the ½
+            history.append(error=total / len(pairs))
+            bar.update(len(pairs))
+            bar.write(f"Error: {history['error'][-1]:.6f} at epoch {epoch}")
+
+    print(f"\nOur network believes that 0.3 + 0.1 is equal to {model([0.3, 0.1]).item():.4f}")
+
+    out.joinpath("backprop.py").write_text(
+        "import numpy as np\n\n\n" + fast_step.source, encoding="utf-8"
+    )
+    with out.joinpath("history.csv").open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file)
+        rows.writerow(["epoch", "error"])
+        rows.writerows(enumerate(history["error"], start=1))
+
+    print(f"\nIn {out}:")
+    print("  chain_rule.txt  the chain rule for one sample, edge by edge, with its numbers")
+    print("  backprop.py     the training step as NumPy code, as one would write it by hand")
+    print("  history.csv     the error of each epoch")
+    return history
