@@ -15,6 +15,7 @@ import typing
 
 from tinygrad_mlp.autodiff import enable_grad, no_grad
 from tinygrad_mlp.tensor import Tensor, tensor
+from tinygrad_mlp.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
 __version__ = "0.1.0"
 
@@ -38,10 +39,17 @@ __all__ = [
     "evaluate",
     "fit",
     "functional",
+    "grad",
+    "hessian",
+    "hvp",
+    "jacobian",
+    "jvp",
     "nn",
     "no_grad",
     "optim",
     "tensor",
+    "value_and_grad",
+    "vjp",
 ]
 
 

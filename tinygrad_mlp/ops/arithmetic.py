@@ -18,7 +18,19 @@ from tinygrad_mlp.ops.domain import (
 from tinygrad_mlp.ops.notation import ATOM, POWER, PRODUCT, SUM, Notation, infix
 from tinygrad_mlp.ops.record import Array, Op
 
-__all__ = ["abs_", "add", "cast", "constant_power", "div", "mul", "neg", "power", "sign", "sub"]
+__all__ = [
+    "abs_",
+    "add",
+    "cast",
+    "constant_power",
+    "div",
+    "mul",
+    "neg",
+    "positive",
+    "power",
+    "sign",
+    "sub",
+]
 
 TWO = broadcasting(2)
 
@@ -74,10 +86,20 @@ neg = Op(
     doc="The negative of an array.",
 )
 
+positive = Op(
+    "positive",
+    np.positive,
+    lambda g, y, x: g,
+    numpy=(np.positive,),
+    notation=Notation("<0>", "<0>", ATOM, (ATOM,)),
+    domain=Domain(),
+    doc="The same numbers, as another value.",
+)
+
 
 def power_base(g: Array, y: Array, a: Array, b: Array) -> Array:
-    """The slope ``b a^(b-1)``; where b is 0 it is 0, also at a = 0."""
-    return g * (b * a ** np.where(b == 0, 1.0, b - 1))
+    """The slope ``b a^(b-1)``; at a = b = 0 it is 0, where the formula would say 0 · 1/0."""
+    return g * (b * a ** np.where((a == 0) & (b == 0), 1.0, b - 1))
 
 
 def power_exponent(g: Array, y: Array, a: Array, b: Array) -> Array:
