@@ -6,12 +6,10 @@ records or compositions of records; see `functional`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 from tinygrad_mlp import functional as F
 from tinygrad_mlp.nn.module import Module
-from tinygrad_mlp.ops import Array
 from tinygrad_mlp.tensor import Tensor, astensor
 
 __all__ = ["Activation", "ReLU", "Sigmoid", "Tanh"]
@@ -20,11 +18,11 @@ __all__ = ["Activation", "ReLU", "Sigmoid", "Tanh"]
 class Activation(Module):
     """The base of activations: one function of one tensor."""
 
-    function: ClassVar[Callable[[Array], Array]]
+    function: ClassVar[Any]
 
     def forward(self, x: Any) -> Tensor:
         """Apply the function; the shape stays."""
-        return type(self).function(x if isinstance(x, Tensor) else astensor(x))  # type: ignore[no-any-return]
+        return self.function(x if isinstance(x, Tensor) else astensor(x))  # type: ignore[no-any-return]
 
 
 class Sigmoid(Activation):

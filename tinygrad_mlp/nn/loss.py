@@ -41,18 +41,16 @@ class Loss(Module):
             raise no_reduction(reduction)
         self.reduction = reduction
 
-    def __call__(self, *inputs: Any, **options: Any) -> Any:
-        """Compare a prediction with a target."""
-        if len(inputs) + len(options) != 2:
-            name = type(self).__name__
-            raise UsageError(
-                f"{name} was called with {len(inputs) + len(options)} "
-                f"argument{'' if len(inputs) == 1 else 's'}",
-                where=users_line(),
-                why="it compares a prediction with a target",
-                fix=f"loss_fn = {name}(); loss = loss_fn(model(x), y).",
-            )
-        return super().__call__(*inputs, **options)
+    def _explained(self, error: Exception, given: int) -> Exception | None:
+        if given == 2 or not isinstance(error, TypeError):
+            return super()._explained(error, given)
+        name = type(self).__name__
+        return UsageError(
+            f"{name} was called with {given} argument{'' if given == 1 else 's'}",
+            where=users_line(),
+            why="it compares a prediction with a target",
+            fix=f"loss_fn = {name}(); loss = loss_fn(model(x), y).",
+        )
 
     def extra_repr(self) -> str:
         """Its reduction, if it is not the usual one."""

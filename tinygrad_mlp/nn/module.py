@@ -59,19 +59,26 @@ class Module:
         outer = here.scope
         here.scope = (outer, self)
         try:
-            return self.forward(*inputs, **options)
-        except AttributeError as error:
-            raise self._explained(error) from error
+            if options:
+                return self.forward(*inputs, **options)
+            return self.forward(*inputs)
+        except (AttributeError, TypeError) as error:
+            better = self._explained(error, len(inputs) + len(options))
+            if better is None:
+                raise
+            raise better from error
         finally:
             here.scope = outer
 
-    def _explained(self, error: AttributeError) -> Exception:
+    def _explained(self, error: Exception, given: int) -> Exception | None:
         """A missing attribute that a shipped ``__init__`` would have set, said plainly."""
         kind = type(self)
+        if not isinstance(error, AttributeError):
+            return None
         shipped = [c for c in kind.__mro__ if c.__module__.startswith(_PACKAGE)]
         promised = {name for c in shipped for name in inspect.get_annotations(c)}
         if error.obj is not self or error.name not in promised or kind in shipped:
-            return error
+            return None
         return UsageError(
             f"{kind.__name__} has no {error.name!r}",
             why=f"{kind.__name__}.__init__ never ran {shipped[0].__name__}.__init__",

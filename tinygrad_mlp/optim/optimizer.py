@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from tinygrad_mlp.cells import hyper
 from tinygrad_mlp.errors import GraphError, StateError, UsageError
 from tinygrad_mlp.graph import describe
 from tinygrad_mlp.nn import Module
@@ -27,11 +28,6 @@ __all__ = ["Group", "Optimizer", "State", "hyper", "uses"]
 
 State: TypeAlias = Mapping[str, Array]
 """What a method remembers of one parameter, by name."""
-
-
-def hyper(owner: Any, name: str) -> Any:
-    """Read a number of an optimiser, such as its lr: a compiled step may see it change."""
-    return getattr(owner, name)
 
 
 def uses(owner: Any, name: str) -> bool:
