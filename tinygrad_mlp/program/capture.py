@@ -1,8 +1,8 @@
 """Capture: run the eager step itself, with program variables in the place of arrays.
 
-This file knows what has to be watched while a step runs: the cells that it reads and writes.
-It does not know the step. The engine, the modules and the optimiser are the ones that always
-run; variables inside their tensors do the writing.
+This file knows what has to be watched while a step runs: the cells that it reads and writes, and
+which rule of the chain rule is at work. It does not know the step. The engine, the modules and
+the optimiser are the ones that always run; variables inside their tensors do the writing.
 """
 
 from __future__ import annotations
@@ -14,40 +14,60 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mlp import cells
+from tinygrad_mlp import autodiff, cells
 from tinygrad_mlp.errors import CaptureError
 from tinygrad_mlp.graph import names
 from tinygrad_mlp.ops import READERS, Array, Attrs, Op
-from tinygrad_mlp.origin import place, tick
-from tinygrad_mlp.program.ir import Cell, Program, Var
+from tinygrad_mlp.origin import scope_modules, tick
+from tinygrad_mlp.program.ir import Cell, Edge, Program, Var, apply_var
 from tinygrad_mlp.tensor import Tensor, record
 
-__all__ = ["capture", "same"]
+__all__ = ["Recording", "capture"]
 
 _SLOTS = {"data": "_data", "grad": "_grad"}
+_NUMBERS = (float, int, np.floating, np.random.Generator)
+_pullback = autodiff.pullback
 
 
-class _Recorder:
-    """The watcher of one recording."""
+class Recording:
+    """The watcher of one recording, and afterwards what it saw.
 
-    def __init__(self, program: Program) -> None:
-        self.program = program
+    Attributes:
+        program: What was written down.
+        modules: Every module that was called, by id.
+        result: What the step returned, with arrays in the place of tensors.
+    """
+
+    def __init__(self) -> None:
+        self.program = Program()
         self.thread = threading.get_ident()
         self.began = tick()
         self.known: dict[tuple[int, str], Cell] = {}
         self.nodes: list[Tensor] = []
+        self.modules: dict[int, Any] = {}
+        self.result: Any = None
+
+    # -- what the watched ask ----------------------------------------------------------------
 
     def read(self, owner: Any, slot: str) -> Any:
+        """The content of a cell, as a variable; noted the first time."""
         attribute = _SLOTS.get(slot, slot) if isinstance(owner, Tensor) else slot
-        held = getattr(owner, attribute)
-        if threading.get_ident() != self.thread or type(held) is Var or held is None:
+        held = owner if isinstance(owner, np.random.Generator) else getattr(owner, attribute)
+        if threading.get_ident() != self.thread or type(held) is Var:
             return held
-        if isinstance(owner, Tensor) and owner.birth > self.began:
-            return held  # made by this step: a constant of it
         known = self.known.get((id(owner), slot))
-        if known is not None and known.before is None and isinstance(owner, Tensor):
-            return held  # written before it is read: what it held does not matter
-        if known is not None and known.before is not None and not isinstance(owner, Tensor):
+        if isinstance(owner, Tensor):
+            if owner.birth > self.began:
+                return held  # made by this step: a constant of it
+            if held is None:
+                if known is None:
+                    self._note(owner, slot, None, None).absent = True
+                return None
+            if known is not None and known.before is None:
+                return held  # written before it is read: what it held does not matter
+        elif isinstance(held, bool) or not isinstance(held, _NUMBERS):
+            return held  # a flag steers the step: it is part of its key
+        elif known is not None:
             return known.before
         variable = Var(self.program, held)
         self._note(owner, slot, variable, held)
@@ -56,48 +76,89 @@ class _Recorder:
         return variable
 
     def wrote(self, owner: Any, slot: str) -> None:
-        if threading.get_ident() == self.thread and owner.birth < self.began:
-            if (id(owner), slot) not in self.known:
-                self._note(owner, slot, None, getattr(owner, _SLOTS[slot]))
+        """Note a cell before it is overwritten."""
+        if threading.get_ident() != self.thread or owner.birth > self.began:
+            return
+        known = self.known.get((id(owner), slot))
+        if known is None:
+            self._note(owner, slot, None, getattr(owner, _SLOTS[slot]))
+        elif self.program.phase == "forward":
+            known.absent = False  # zero_grad() before backward: it need not have been None
 
     def phase(self, name: str) -> None:
-        self.program.phase = name
+        """Note that the step goes over to another part."""
+        if threading.get_ident() == self.thread:
+            self.program.phase = name
 
-    def _note(self, owner: Any, slot: str, before: Var | None, held: Any) -> None:
+    def _note(self, owner: Any, slot: str, before: Var | None, held: Any) -> Cell:
         cell = Cell(owner, slot, before, held)
         self.known[id(owner), slot] = cell
         self.program.cells.append(cell)
+        return cell
+
+    # -- what stands in the engine's place meanwhile -----------------------------------------
 
     def record(self, op: Op, inputs: tuple[Array, ...], attrs: Attrs) -> Tensor:
-        """The tensors' reader while recording: look into the tensors, then record as ever."""
+        """The tensors' reader: look into the tensors, then record as ever."""
         if threading.get_ident() == self.thread:
             for x in inputs:
                 if isinstance(x, Tensor):
                     self.read(x, "data")
                     self._watch_gradient(x)
         node = record(op, inputs, attrs)
-        self.nodes.append(node)
+        self._seen(node)
         return node
+
+    def draw(self, op: Op, inputs: tuple[Array, ...], attrs: Attrs) -> Any:
+        """The generators' reader: a generator is a cell, and drawing an equation."""
+        if threading.get_ident() != self.thread:
+            return op.forward(*inputs, **attrs)
+        lifted = tuple(
+            self.read(x, "") if isinstance(x, np.random.Generator) else x for x in inputs
+        )
+        return apply_var(op, lifted, attrs)
+
+    def pullback(self, op: Op, i: int, g: Array, values: tuple[Array, ...], attrs: Attrs) -> Array:
+        """`autodiff.pullback`, with a note of the edge whose rule is running."""
+        if threading.get_ident() != self.thread:
+            return _pullback(op, i, g, values, attrs)
+        outer = self.program.edge
+        self.program.edge = Edge(op, i, _inside(g), tuple(map(_inside, values)), attrs)
+        try:
+            return _pullback(op, i, g, values, attrs)
+        finally:
+            self.program.edge = outer
+
+    def _seen(self, node: Tensor) -> None:
+        self.nodes.append(node)
+        for module in scope_modules(node.scope):
+            self.modules[id(module)] = module
 
     def _watch_gradient(self, x: Tensor) -> None:
         """Backward may add to this leaf's gradient: note the cell before it does."""
         if x.op is None and x.requires_grad and (id(x), "grad") not in self.known:
-            if x._grad is None:
-                self.wrote(x, "grad")
-            else:
-                self.read(x, "grad")
+            self.read(x, "grad")
 
-    def finish(self) -> None:
+    # -- the end -----------------------------------------------------------------------------
+
+    def finish(self, result: Any) -> None:
         """Put numbers back into everything that outlives the step."""
+        self.program.outputs = [_inside(t) for t in _several(result)]
+        self._name()
         for cell in self.program.cells:
             if isinstance(cell.owner, Tensor):
                 attribute = _SLOTS[cell.slot]
                 cell.after = getattr(cell.owner, attribute)
+                if isinstance(cell.after, Tensor):  # after create_graph=True
+                    cell.after = _inside(cell.after)
                 if type(cell.after) is Var:
-                    setattr(cell.owner, attribute, cell.after.value)
+                    setattr(cell.owner, attribute, _own(cell.after.value))
             else:
                 cell.after = cell.before
+                self._refuse_change(cell)
         self.program.recording = False
+        values = tuple(_own(v.value) if type(v) is Var else v for v in self.program.outputs)
+        self.result = values if isinstance(result, tuple) else values[0]
 
     def abandon(self) -> None:
         """The step failed: give everything back what it held."""
@@ -106,22 +167,79 @@ class _Recorder:
                 setattr(cell.owner, _SLOTS[cell.slot], cell.held)
         self.program.recording = False
 
+    @staticmethod
+    def _refuse_change(cell: Cell) -> None:
+        if not cell.slot or getattr(cell.owner, cell.slot) is cell.held:
+            return
+        raise CaptureError(
+            f"the step changed {cell.slot} from {cell.held} to "
+            f"{getattr(cell.owner, cell.slot)} in Python",
+            why="a compiled step runs equations, and no equation says how it changes",
+            fix="Change it between steps: call scheduler.step() outside the compiled function.",
+        )
+
+    def _name(self) -> None:
+        """Call variables what the user calls the tensors that held them."""
+        owners = [cell.owner for cell in self.program.cells if isinstance(cell.owner, Tensor)]
+        nodes = {t.birth: t for t in (*owners, *self.nodes)}
+        called = names(nodes[birth] for birth in sorted(nodes))
+        called.update(self._names_of_state(called))
+        for cell in self.program.cells:
+            if isinstance(cell.owner, Tensor):
+                cell.name = called[cell.owner.birth] + (".grad" if cell.slot == "grad" else "")
+            else:
+                cell.name = cell.slot or "generator"
+            if cell.before is not None:
+                cell.before.name = cell.name
+        for node in nodes.values():
+            for held, label in ((node._data, ""), (node._grad, "d_")):
+                if type(held) is Var and not held.name:
+                    held.name = label + called[node.birth]
+
+    def _names_of_state(self, called: dict[int, str]) -> Iterator[tuple[int, str]]:
+        """What an optimiser remembers of ``w``: ``w.momentum_buffer``."""
+        groups = {id(c.owner): c.owner for c in self.program.cells if hasattr(c.owner, "state")}
+        for group in groups.values():
+            for p, state in zip(group.params, group.state, strict=True):
+                for name, t in state.items():
+                    if t.birth in called:
+                        yield t.birth, f"{called.get(p.birth, 'p')}.{name}"
+
+
+def _inside(x: Any) -> Any:
+    return x._data if isinstance(x, Tensor) else x
+
+
+def _own(value: Array) -> Array:
+    """An array that nobody else sees: a rule may have handed out what is another's too."""
+    return value.copy() if isinstance(value, np.ndarray) else value
+
+
+def _several(result: Any) -> tuple[Any, ...]:
+    return result if isinstance(result, tuple) else (result,)
+
 
 @contextmanager
-def _watching(recorder: _Recorder) -> Iterator[None]:
+def _watching(recording: Recording) -> Iterator[None]:
     if cells.watcher is not None:
         raise CaptureError("a step is being captured already", fix="Compile the outer step only.")
     readers = {kind: reader for kind, reader in READERS.items() if reader is record}
-    cells.watcher = recorder
-    READERS.update(dict.fromkeys(readers, recorder.record))
+    cells.watcher = recording
+    READERS.update(dict.fromkeys(readers, recording.record))
+    READERS[np.random.Generator] = recording.draw
+    autodiff.pullback = recording.pullback
     try:
         yield
     finally:
         cells.watcher = None
         READERS.update(readers)
+        del READERS[np.random.Generator]
+        autodiff.pullback = _pullback
 
 
-def capture(step: Callable[..., Any], arguments: tuple[Array, ...], labels: tuple[str, ...]) -> Any:
+def capture(
+    step: Callable[..., Any], arguments: tuple[Array, ...], labels: tuple[str, ...]
+) -> Recording:
     """Run `step` once and write down what it does.
 
     Args:
@@ -129,90 +247,22 @@ def capture(step: Callable[..., Any], arguments: tuple[Array, ...], labels: tupl
         arguments: Arrays for its arguments.
         labels: What the arguments are called.
 
-    Returns:
-        The program, and what the step returned, as arrays.
+    Raises:
+        CaptureError: If the step looks at a value, or keeps one outside the tensors.
     """
-    program = Program()
-    recorder = _Recorder(program)
+    recording = Recording()
     tensors = []
     for array, label in zip(arguments, labels, strict=True):
         t = Tensor(array, name=label)
-        t._data = Var(program, t._data, label)
-        program.inputs.append(t._data)
+        t._data = Var(recording.program, t._data, label)
+        recording.program.inputs.append(t._data)
         tensors.append(t)
     try:
-        with _watching(recorder):
+        with _watching(recording):
             result = step(*tensors)
+        recording.finish(result)
+        recording.program.check()
     except BaseException:
-        recorder.abandon()
+        recording.abandon()
         raise
-    outputs = result if isinstance(result, tuple) else (result,)
-    program.outputs = [t._data if isinstance(t, Tensor) else t for t in outputs]
-    _name(recorder)
-    recorder.finish()
-    program.check()
-    values = tuple(v.value if type(v) is Var else v for v in program.outputs)
-    return program, values if isinstance(result, tuple) else values[0]
-
-
-def _name(recorder: _Recorder) -> None:
-    """Call variables what the user calls the tensors that held them."""
-    owners = [cell.owner for cell in recorder.program.cells if isinstance(cell.owner, Tensor)]
-    nodes = {t.birth: t for t in (*owners, *recorder.nodes)}
-    called = names(nodes[birth] for birth in sorted(nodes))
-    for cell in recorder.program.cells:
-        if isinstance(cell.owner, Tensor):
-            cell.name = called[cell.owner.birth] + ("_grad" if cell.slot == "grad" else "")
-        else:
-            cell.name = cell.slot
-        if cell.before is not None:
-            cell.before.name = cell.name
-    for node in nodes.values():
-        for held, label in ((node._data, ""), (node._grad, "d_")):
-            if type(held) is Var and not held.name:
-                held.name = label + called[node.birth]
-
-
-def same(first: Program, second: Program) -> None:
-    """Compare two recordings of one step; what differs would be frozen by compiling.
-
-    Raises:
-        CaptureError: Naming the line, if the step took another path or used another number.
-    """
-    numbers = [_numbers(first), _numbers(second)]
-    pairs = zip(first.equations, second.equations, strict=False)
-    for a, b in pairs:
-        wiring = [[n.get(id(x), "constant") for x in e.inputs]
-                  for n, e in zip(numbers, (a, b), strict=True)]  # fmt: skip
-        if a.op is not b.op or a.attrs != b.attrs or wiring[0] != wiring[1]:
-            raise CaptureError(
-                f"the step took another path the second time: {a.op.name}, then {b.op.name}",
-                where=str(place(b.site) or ""),
-                why="a compiled step runs the same equations every time",
-                fix="Decide with np.where, or compile the two paths apart.",
-            )
-        for x, z in zip(a.inputs, b.inputs, strict=True):
-            if type(x) is not Var and not np.array_equal(x, z, equal_nan=True):
-                raise CaptureError(
-                    f"{a.op.name} used {_short(x)} the first time and {_short(z)} the second",
-                    where=str(place(b.site) or ""),
-                    why="a number that no Tensor holds would be frozen",
-                    fix="Keep it in a Tensor, or pass it as an argument of the step.",
-                )
-    if len(first.equations) != len(second.equations):
-        raise CaptureError(
-            f"the step ran {len(first.equations)} ops the first time "
-            f"and {len(second.equations)} the second",
-            fix="Make every step do the same, or compile the paths apart.",
-        )
-
-
-def _numbers(program: Program) -> dict[int, str]:
-    numbers = {id(v): f"input {i}" for i, v in enumerate(program.inputs)}
-    numbers |= {id(c.before): f"cell {i}" for i, c in enumerate(program.cells) if c.before is not None}
-    numbers |= {id(e.output): f"equation {i}" for i, e in enumerate(program.equations)}
-    return numbers
-
-
-def _short(x: Any) -> str:
-    return str(x) if np.ndim(x) == 0 else f"an array of shape {np.shape(x)}"
+    return recording

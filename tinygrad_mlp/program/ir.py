@@ -1,7 +1,7 @@
 """The program: a training step as a straight line of equations.
 
-This file knows variables, equations, cells and how to print and check them. It does not know
-how a step is captured nor how a program is turned into code.
+This file knows variables, equations, cells and how to print, check and run them. It does not
+know how a step is captured nor how a program is turned into code.
 
 A variable stands where an array could stand (it is an `Operand`) and remembers the value that
 it had while the step was recorded. Applying a record to variables appends an equation: that is
@@ -10,16 +10,18 @@ the variables' reader, and all there is to capture.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
 from tinygrad_mlp.errors import CaptureError
+from tinygrad_mlp.graph import module_path
 from tinygrad_mlp.ops import READERS, Array, Attrs, Op, Operand
 from tinygrad_mlp.origin import Scope, Site, here, place, user_site
 
-__all__ = ["Cell", "Equation", "Program", "Var"]
+__all__ = ["Cell", "Edge", "Equation", "Program", "Var", "evaluate", "kind_of"]
 
 
 class Var(Operand):
@@ -60,7 +62,7 @@ class Var(Operand):
         return getattr(self.value, "dtype", np.dtype(type(self.value)))
 
     def __repr__(self) -> str:
-        return f"<{self.name or 'var'}: {self.dtype}{list(self.shape)}>"
+        return f"<{self.name or 'var'}: {kind_of(self)}>"
 
     def _decides(self, *_: Any) -> NoReturn:
         raise CaptureError(
@@ -71,10 +73,28 @@ class Var(Operand):
         )
 
     __bool__ = __float__ = __int__ = __index__ = __iter__ = __len__ = _decides
-    __array__ = item = tolist = copy = view = _decides
+    __array__ = item = tolist = view = _decides
+
+    def copy(self) -> Var:
+        """Itself: a variable is never written in place."""
+        return self
+
+    def ravel(self) -> Any:
+        """All entries in one row."""
+        return self.reshape(-1)
 
 
-@dataclass(slots=True)
+class Edge(NamedTuple):
+    """A step of the chain rule: the rule that equations of the backward pass came from."""
+
+    op: Op
+    i: int
+    g: Any
+    values: tuple[Array, ...]
+    attrs: Attrs
+
+
+@dataclass(slots=True, eq=False)
 class Equation:
     """``output = op(*inputs, **attrs)``.
 
@@ -86,28 +106,37 @@ class Equation:
         site: The user's instruction that caused it.
         scope: The module call that it happened in.
         phase: The part of the step: forward, backward, update.
+        edge: The rule that it came from, in the backward pass.
     """
 
     op: Op
     inputs: tuple[Array, ...]
     attrs: Attrs
     output: Var
-    site: Site
-    scope: Scope
-    phase: str
+    site: Site = None
+    scope: Scope = None
+    phase: str = "forward"
+    edge: Edge | None = None
+
+    @property
+    def pure(self) -> bool:
+        """Whether it may be dropped or merged: drawing moves the generator on, so it may not."""
+        return not any(type(x) is Var and isinstance(x.value, np.random.Generator)
+                       for x in self.inputs)  # fmt: skip
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Cell:
     """A place that outlives the step.
 
     Attributes:
         owner: The tensor, optimiser or generator.
-        slot: Which of the owner's places.
+        slot: Which of the owner's places; a generator is read as itself.
         before: The variable that stands for the content at the start; None if the step
             wrote it without reading it.
         held: What it held when the recording began.
         after: What it holds at the end: a variable, a constant, or None.
+        absent: The step relies on its holding None at the start.
         name: What it is called in the generated code.
     """
 
@@ -116,6 +145,7 @@ class Cell:
     before: Var | None
     held: Any
     after: Any = None
+    absent: bool = False
     name: str = ""
 
     @property
@@ -134,6 +164,7 @@ class Program:
         equations: What it computes, in order.
         outputs: What it returns: variables and constants.
         phase: The part of the step that is being recorded.
+        edge: The rule that is being recorded.
         recording: Whether the recording is still going on.
     """
 
@@ -142,6 +173,7 @@ class Program:
     equations: list[Equation] = field(default_factory=list)
     outputs: list[Any] = field(default_factory=list)
     phase: str = "forward"
+    edge: Edge | None = None
     recording: bool = True
 
     @property
@@ -154,18 +186,20 @@ class Program:
         """The cells that the step leaves changed."""
         return [cell for cell in self.cells if cell.changed]
 
-    def live_equations(self) -> list[Equation]:
-        """The equations on which an output or a written cell depends, in order."""
-        live = {id(v) for v in (*self.outputs, *(cell.after for cell in self.writes))}
-        kept = []
-        for equation in reversed(self.equations):
-            if id(equation.output) in live:
-                kept.append(equation)
-                live.update(id(x) for x in equation.inputs)
-        return kept[::-1]
+    @property
+    def results(self) -> list[Any]:
+        """Everything that has to be known at the end: outputs and new contents of cells."""
+        return [*self.outputs, *(cell.after for cell in self.writes)]
 
-    def check(self) -> None:
+    def with_equations(self, equations: list[Equation]) -> Program:
+        """The same step computed by other equations, which define the same results."""
+        return replace(self, equations=equations)
+
+    def check(self) -> Program:
         """Make sure that every variable is defined once and before it is used.
+
+        Returns:
+            Itself, so that passes can end with it.
 
         Raises:
             CaptureError: If it is not.
@@ -183,23 +217,76 @@ class Program:
             if id(equation.output) in defined:
                 raise CaptureError(f"{equation.output!r} is defined twice")
             defined.add(id(equation.output))
+        for v in self.results:
+            if type(v) is Var and id(v) not in defined:
+                raise CaptureError(
+                    f"the step leaves {v!r} behind, which no equation defines",
+                    why="a value of an earlier step was kept outside a tensor",
+                    fix="Keep what outlives a step in a Tensor.",
+                )
+        return self
 
     def __str__(self) -> str:
-        names = {id(v): v.name for v in self.inputs}
-        names |= {id(cell.before): cell.name for cell in self.reads}
-        lines = []
-        for number, equation in enumerate(self.equations):
-            v = equation.output
-            names[id(v)] = v.name or f"v{number}"
-            parts = [names.get(id(x), repr(x)) for x in equation.inputs]
-            parts += [f"{key}={value!r}" for key, value in equation.attrs.items()]
-            kind = f"{v.dtype}[{', '.join(map(str, v.shape))}]"
-            spot = place(equation.site)
-            lines.append(
-                f"{names[id(v)]}: {kind} = {equation.op.name}({', '.join(parts)})"
-                + (f"  # {spot}" if spot else "")
-            )
-        return "\n".join(lines)
+        return "\n".join(_lines(self))
+
+
+def kind_of(v: Any) -> str:
+    """The type of a variable as the printer writes it: ``float64[2, 3]``."""
+    if isinstance(v.value, np.random.Generator):
+        return "Generator"
+    return f"{v.dtype}[{', '.join(map(str, v.shape))}]"
+
+
+def _lines(program: Program) -> Iterator[str]:
+    """``name: dtype[shape] = op(args)  # module path, user line``, one line per equation."""
+    names = {id(v): v.name or f"input_{i}" for i, v in enumerate(program.inputs)}
+    names |= {id(cell.before): cell.name for cell in program.reads}
+    for v in program.inputs:
+        yield f"input {names[id(v)]}: {kind_of(v)}"
+    for cell in program.reads:
+        yield f"cell {cell.name}: {kind_of(cell.before)}"
+    taken: dict[str, int] = dict.fromkeys(names.values(), 1)
+    for number, equation in enumerate(program.equations):
+        v = equation.output
+        name = v.name or f"v{number}"
+        count = taken[name] = taken.get(name, 0) + 1
+        names[id(v)] = name if count == 1 else f"{name}'{count - 1}"
+        parts = [names.get(id(x)) or _constant(x) for x in equation.inputs]
+        parts += [f"{key}={value!r}" for key, value in equation.attrs.items()]
+        facts = [module_path(equation.scope), str(place(equation.site) or "")]
+        note = ", ".join(fact for fact in facts if fact)
+        yield (
+            f"{names[id(v)]}: {kind_of(v)} = {equation.op.name}({', '.join(parts)})"
+            + (f"  # {note}" if note else "")
+        )
+    for v in program.outputs:
+        yield f"return {names.get(id(v)) or _constant(v)}"
+    for cell in program.writes:
+        yield f"write {cell.name} = {names.get(id(cell.after)) or _constant(cell.after)}"
+
+
+def _constant(x: Any) -> str:
+    if np.ndim(x) == 0:
+        return str(x)
+    return f"{x.dtype}[{', '.join(map(str, x.shape))}] constant"
+
+
+def evaluate(program: Program, values: Mapping[int, Array]) -> list[Array]:
+    """Run a program, equation by equation: slow, plain, and what back ends are compared with.
+
+    Args:
+        program: The program.
+        values: What its inputs and cells hold, by ``id`` of their variable.
+
+    Returns:
+        The results: outputs, then the new contents of the cells that are written.
+    """
+    known = dict(values)
+    for equation in program.equations:
+        inputs = [known.get(id(x), x) for x in equation.inputs]
+        y = equation.op.forward(*inputs, **equation.attrs)
+        known[id(equation.output)] = np.asarray(y) if isinstance(y, np.generic) else y
+    return [known.get(id(v), v) for v in program.results]
 
 
 def apply_var(op: Op, inputs: tuple[Array, ...], attrs: Attrs) -> Any:
@@ -216,10 +303,11 @@ def apply_var(op: Op, inputs: tuple[Array, ...], attrs: Attrs) -> Any:
             why="the compiled step would use what it was when the step was recorded",
             fix="Keep what outlives a step in a Tensor and assign to its .data.",
         )
-    value = op.apply(tuple(x.value if type(x) is Var else x for x in inputs), attrs)
+    value = op.forward(*(x.value if type(x) is Var else x for x in inputs), **attrs)
     output = Var(program, np.asarray(value) if isinstance(value, np.generic) else value)
+    inputs = tuple(x.copy() if type(x) is np.ndarray else x for x in inputs)
     program.equations.append(
-        Equation(op, inputs, attrs, output, user_site(), here.scope, program.phase)
+        Equation(op, inputs, attrs, output, user_site(), here.scope, program.phase, program.edge)
     )
     return output
 

@@ -1,391 +1,221 @@
 """Source: a program as a NumPy function that one can read and paste.
 
-This file knows how Python is written. It knows no op: the text of each line comes from running
-the op's own forward function on `Code` values, which behave like arrays and write down what
-is done to them. So the line that is generated is the line that computes.
+This file knows how a training step is best laid out: sections, names, comments, what may stand in
+one line. It knows no op: what each line says comes from the op's own forward function, run on
+`Code`, and each comment from the rule itself, run on symbols.
 """
 
 from __future__ import annotations
 
-import builtins
-import keyword
-import re
-from collections.abc import Iterable
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
+from tinygrad_mlp.graph import module_path
+from tinygrad_mlp.origin import Scope
+from tinygrad_mlp.program.code import Code, written
+from tinygrad_mlp.program.ir import Cell, Edge, Equation, Program, Var, kind_of
+from tinygrad_mlp.program.naming import comment, identifier
+from tinygrad_mlp.program.writer import WIDTH, Writer, wrapped
+from tinygrad_mlp.symbol import input_names, rule_formula
 
-from tinygrad_mlp.ops import Array, Attrs, Op
-from tinygrad_mlp.program.ir import Program, Var
+__all__ = ["Source", "numpy_source"]
 
-__all__ = ["Code", "identifier", "numpy_source"]
-
-_LOWEST, _COMPARE, _SUM, _PRODUCT, _SIGN, _POWER, _ATOM = range(7)
+_ONE_LINE = 68
 
 
-class Code:
-    """An array and the Python expression that computes it.
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A function as text, and how to call it: ``name(*inputs, *cells)``.
 
-    Args:
-        template: The expression, with ``{0}`` where its first part goes.
-        parts: The parts: code, arrays, numbers.
-        like: The array itself.
-        level: How tightly Python binds the expression.
-        slots: What each part must bind at least; the last one serves the rest.
+    Attributes:
+        text: The text.
+        name: The function's name.
+        arguments: The cells whose content it takes, after the step's own arguments.
+        results: The cells whose new content it returns, after the step's own results.
+        single: Whether the step returns one thing and not a tuple.
     """
 
-    __slots__ = ("effects", "level", "like", "name", "parts", "slots", "template")
-
-    def __init__(
-        self,
-        template: str,
-        parts: tuple[Any, ...],
-        like: Array,
-        level: int = _ATOM,
-        slots: tuple[int, ...] = (_LOWEST,),
-    ) -> None:
-        self.template, self.parts, self.like = template, parts, like
-        self.level, self.slots = level, slots
-        self.name = ""
-        self.effects: list[tuple[str, tuple[Any, ...]]] = []
-
-    shape = property(lambda self: np.shape(self.like))
-    ndim = property(lambda self: np.ndim(self.like))
-    size = property(lambda self: np.size(self.like))
-    dtype = property(lambda self: getattr(self.like, "dtype", np.dtype(type(self.like))))
-    T = property(lambda self: Code("{0}.T", (self,), self.like.T, _ATOM, (_ATOM,)))
-    mT = property(lambda self: Code("{0}.mT", (self,), self.like.mT, _ATOM, (_ATOM,)))
-
-    def _infix(self, sign: str, other: Any, level: int, *, left: bool, tight: bool = False) -> Code:
-        a, b = (self, other) if left else (other, self)
-        like = _INFIX[sign](_like(a), _like(b))
-        return Code(f"{{0}} {sign} {{1}}", (a, b), like, level, (level + tight, level + (not tight)))
-
-    def __add__(self, other: Any) -> Code:
-        return self._infix("+", other, _SUM, left=True)
-
-    def __radd__(self, other: Any) -> Code:
-        return self._infix("+", other, _SUM, left=False)
-
-    def __sub__(self, other: Any) -> Code:
-        return self._infix("-", other, _SUM, left=True)
-
-    def __rsub__(self, other: Any) -> Code:
-        return self._infix("-", other, _SUM, left=False)
-
-    def __mul__(self, other: Any) -> Code:
-        return self._infix("*", other, _PRODUCT, left=True)
-
-    def __rmul__(self, other: Any) -> Code:
-        return self._infix("*", other, _PRODUCT, left=False)
-
-    def __truediv__(self, other: Any) -> Code:
-        return self._infix("/", other, _PRODUCT, left=True)
-
-    def __rtruediv__(self, other: Any) -> Code:
-        return self._infix("/", other, _PRODUCT, left=False)
-
-    def __matmul__(self, other: Any) -> Code:
-        return self._infix("@", other, _PRODUCT, left=True)
-
-    def __rmatmul__(self, other: Any) -> Code:
-        return self._infix("@", other, _PRODUCT, left=False)
-
-    def __pow__(self, other: Any) -> Code:
-        return self._infix("**", other, _POWER, left=True, tight=True)
-
-    def __rpow__(self, other: Any) -> Code:
-        return self._infix("**", other, _POWER, left=False, tight=True)
-
-    def __neg__(self) -> Code:
-        return Code("-{0}", (self,), -self.like, _SIGN, (_SIGN,))
-
-    def __eq__(self, other: object) -> Code:  # type: ignore[override]
-        return self._infix("==", other, _COMPARE, left=True, tight=True)
-
-    def __ne__(self, other: object) -> Code:  # type: ignore[override]
-        return self._infix("!=", other, _COMPARE, left=True, tight=True)
-
-    def __lt__(self, other: Any) -> Code:
-        return self._infix("<", other, _COMPARE, left=True, tight=True)
-
-    def __le__(self, other: Any) -> Code:
-        return self._infix("<=", other, _COMPARE, left=True, tight=True)
-
-    def __gt__(self, other: Any) -> Code:
-        return self._infix(">", other, _COMPARE, left=True, tight=True)
-
-    def __ge__(self, other: Any) -> Code:
-        return self._infix(">=", other, _COMPARE, left=True, tight=True)
-
-    __hash__: ClassVar[Any] = object.__hash__
-
-    def __getitem__(self, key: Any) -> Code:
-        items = key if isinstance(key, tuple) else (key,)
-        like = self.like[tuple(_like(item) for item in items)]
-        holes = ", ".join(f"{{{i + 1}}}" for i in range(len(items))) or "()"
-        return Code(f"{{0}}[{holes}]", (self, *items), like, _ATOM, (_ATOM, _LOWEST))
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        items = key if isinstance(key, tuple) else (key,)
-        self.like[tuple(_like(item) for item in items)] = _like(value)
-        holes = ", ".join(f"{{{i + 1}}}" for i in range(len(items))) or "()"
-        self.effects.append((f"{{0}}[{holes}] = {{{len(items) + 1}}}", (self, *items, value)))
-
-    def __getattr__(self, method: str) -> Any:
-        """Any other method of arrays: ``x.reshape(…)``, ``x.sum(…)``, ``x.astype(…)``."""
-        if method.startswith("_"):
-            raise AttributeError(method)
-
-        def call(*args: Any, **kwargs: Any) -> Code:
-            like = getattr(self.like, method)(*map(_like, args), **kwargs)
-            return _call(f"{{0}}.{method}", like, args, kwargs, self)
-
-        return call
-
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        kwargs = {k: v for k, v in kwargs.items() if k != "out"}
-        function = ufunc if method == "__call__" else getattr(ufunc, method)
-        like = function(*_like(inputs), **kwargs)
-        name = f"np.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
-        if method == "at":
-            holes = ", ".join(f"{{{i}}}" for i in range(len(inputs)))
-            inputs[0].effects.append((f"{name}({holes})", inputs))
-            return None
-        sign = _UFUNC_SIGNS.get(ufunc) if method == "__call__" and not kwargs else None
-        if sign is not None and len(inputs) == 2:
-            level = _LEVELS[sign]
-            tight = sign == "**" or level == _COMPARE
-            return Code(
-                f"{{0}} {sign} {{1}}", inputs, like, level, (level + tight, level + (not tight))
-            )
-        return _call(name, like, inputs, kwargs)
-
-    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Code:
-        like = function(*_like(args), **{k: _like(v) for k, v in kwargs.items()})
-        module = "np.linalg" if function.__module__ == "numpy.linalg" else "np"
-        return _call(f"{module}.{function.__name__}", like, args, kwargs)
+    text: str
+    name: str
+    arguments: list[Cell]
+    results: list[Cell]
+    single: bool
 
 
-_INFIX = {
-    "+": lambda a, b: a + b,
-    "-": lambda a, b: a - b,
-    "*": lambda a, b: a * b,
-    "/": lambda a, b: a / b,
-    "@": lambda a, b: a @ b,
-    "**": lambda a, b: a**b,
-    "==": lambda a, b: a == b,
-    "!=": lambda a, b: a != b,
-    "<": lambda a, b: a < b,
-    "<=": lambda a, b: a <= b,
-    ">": lambda a, b: a > b,
-    ">=": lambda a, b: a >= b,
-}
-_LEVELS = {"+": _SUM, "-": _SUM, "*": _PRODUCT, "/": _PRODUCT, "@": _PRODUCT, "**": _POWER}
-_LEVELS |= dict.fromkeys(("==", "!=", "<", "<=", ">", ">="), _COMPARE)
-_UFUNC_SIGNS = {
-    np.add: "+",
-    np.subtract: "-",
-    np.multiply: "*",
-    np.divide: "/",
-    np.matmul: "@",
-    np.power: "**",
-    np.equal: "==",
-    np.not_equal: "!=",
-    np.less: "<",
-    np.less_equal: "<=",
-    np.greater: ">",
-    np.greater_equal: ">=",
-}
-
-
-def _call(head: str, like: Array, args: Any, kwargs: Any, owner: Code | None = None) -> Code:
-    parts: list[Any] = [] if owner is None else [owner]
-    texts = []
-    for key, value in [*((None, a) for a in args), *kwargs.items()]:
-        texts.append(f"{key}={{{len(parts)}}}" if key else f"{{{len(parts)}}}")
-        parts.append(value)
-    slots = (_LOWEST,) if owner is None else (_ATOM, _LOWEST)
-    return Code(f"{head}({', '.join(texts)})", tuple(parts), like, _ATOM, slots)
-
-
-def _like(x: Any) -> Any:
-    if isinstance(x, Code):
-        return x.like
-    if isinstance(x, tuple | list):
-        return type(x)(_like(item) for item in x)
-    return x
-
-
-# -- from expressions to lines ---------------------------------------------------------------
-
-
-class _Writer:
-    """Turns the code of one program into lines; what is used twice gets a line of its own."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-        self.taken: set[str] = {"np", "step"}
-        self.constants: dict[str, Array] = {}
-
-    def fresh(self, wanted: str) -> str:
-        """An identifier that is not used yet."""
-        stem = name = identifier(wanted)
-        count = 2
-        while name in self.taken:
-            name = f"{stem}_{count}"
-            count += 1
-        self.taken.add(name)
-        return name
-
-    def assign(self, result: Any, wanted: str) -> str:
-        """Write the lines that compute `result`; return the name that holds it."""
-        uses: dict[int, int] = {}
-        order: list[Code] = []
-        _collect(result, uses, order)
-        for code in order:
-            if code.name or code is result:
-                continue
-            if uses[id(code)] > 1 or code.effects:
-                self._define(code, self.fresh("t"))
-        if isinstance(result, Code) and result.name and not result.effects:
-            name = self.fresh(wanted)
-            self.lines.append(f"{name} = {result.name}")
-            return name
-        name = self.fresh(wanted)
-        if isinstance(result, Code):
-            self._define(result, name)
-        else:
-            self.lines.append(f"{name} = {self.text(result)}")
-        return name
-
-    def _define(self, code: Code, name: str) -> None:
-        self.lines.append(f"{name} = {self.text(code)}")
-        code.name = name
-        for template, parts in code.effects:
-            self.lines.append(template.format(*(self.text(part) for part in parts)))
-
-    def text(self, x: Any, level: int = _LOWEST) -> str:
-        """`x` as Python, in parentheses if it binds less tightly than `level`."""
-        if isinstance(x, Code):
-            if x.name:
-                return x.name
-            parts = [
-                self.text(part, x.slots[min(i, len(x.slots) - 1)]) for i, part in enumerate(x.parts)
-            ]
-            text = x.template.format(*parts)
-            return text if x.level >= level else f"({text})"
-        if isinstance(x, tuple):
-            inner = ", ".join(self.text(item) for item in x)
-            return f"({inner},)" if len(x) == 1 else f"({inner})"
-        if isinstance(x, list):
-            return "[" + ", ".join(self.text(item) for item in x) + "]"
-        return self._literal(x, level)
-
-    def _literal(self, x: Any, level: int) -> str:
-        if isinstance(x, slice):
-            parts = ["" if n is None else str(n) for n in (x.start, x.stop)]
-            return ":".join(parts) + ("" if x.step is None else f":{x.step}")
-        if x is Ellipsis:
-            return "..."
-        if isinstance(x, np.dtype):
-            return f"np.{x.name}" if x.name != "bool" else "np.bool_"
-        if isinstance(x, np.ndarray | np.generic):
-            return self._array(x)
-        if isinstance(x, float) and x in (float("inf"), float("-inf")) or x != x:
-            return {"inf": "np.inf", "-inf": "(-np.inf)"}.get(str(x), "np.nan")
-        text = repr(x)
-        return f"({text})" if text.startswith("-") and level > _SUM else text
-
-    def _array(self, x: Array) -> str:
-        if x.ndim == 0:
-            return f"np.{x.dtype.name if x.dtype != bool else 'bool_'}({x.item()!r})"
-        if x.size <= 16 and np.isfinite(x).all():
-            return f"np.array({x.tolist()!r}, dtype={self._literal(x.dtype, 0)})"
-        name = self.fresh("constant")
-        self.constants[name] = x
-        return name
-
-
-def _collect(result: Any, uses: dict[int, int], order: list[Code]) -> None:
-    """Every code that `result` is made of, parts before wholes, and how often each is used."""
-    waiting: list[tuple[Any, bool]] = [(result, False)]
-    while waiting:
-        x, done = waiting.pop()
-        if isinstance(x, tuple | list):
-            waiting.extend((item, False) for item in x)
-        elif isinstance(x, Code):
-            if done:
-                order.append(x)
-                continue
-            uses[id(x)] = uses.get(id(x), 0) + 1
-            if uses[id(x)] == 1 and not x.name:
-                waiting.append((x, True))
-                waiting.extend((part, False) for part in x.parts)
-                waiting.extend((p, False) for _, ps in x.effects for p in ps if p is not x)
-
-
-def identifier(name: str) -> str:
-    """A harmless Python identifier that reads like `name`.
-
-    >>> identifier("layers.0.weight"), identifier("class"), identifier("x; import os")
-    ('layers_0_weight', 'class_', 'x_import_os')
-    """
-    text = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_")[:60] or "v"
-    if text[0].isdigit():
-        text = "_" + text if not text[0].isalpha() else text
-        text = "p" + text
-    reserved = keyword.iskeyword(text) or hasattr(builtins, text) or text in ("np", "step")
-    return text + "_" if reserved else text
-
-
-def numpy_source(program: Program) -> tuple[str, dict[str, Array]]:
+def numpy_source(program: Program, name: str = "step") -> Source:
     """Write a program as a function of its inputs and of what its cells hold.
 
-    Returns:
-        The source of ``step(*inputs, *cells) -> (outputs, new contents of cells)``, and the
-        arrays it refers to by name, which are constants too large to be written out.
+    The function returns the step's results and a tuple of the new contents of the cells.
     """
-    writer = _Writer()
-    codes: dict[int, Code] = {}
-    arguments = []
-    for v in (*program.inputs, *(cell.before for cell in program.reads)):
-        code = Code("", (), v.value)
-        code.name = writer.fresh(v.name or "x")
-        codes[id(v)] = code
-        arguments.append(code.name)
-    phase = ""
-    for equation in program.live_equations():
-        if equation.phase != phase:
-            phase = equation.phase
-            writer.lines.append(f"# {phase}")
-        inputs = tuple(codes.get(id(x), x) for x in equation.inputs)
+    return _Layout(program, identifier(name)).source()
+
+
+def by_kind(cells: list[Cell]) -> list[Cell]:
+    """Parameters and state first, then gradients, then numbers and generators."""
+    order = {"data": 0, "grad": 1}
+    return sorted(cells, key=lambda cell: order.get(cell.slot, 2))
+
+
+class _Layout:
+    def __init__(self, program: Program, name: str) -> None:
+        self.program = program
+        self.name = name
+        self.writer = Writer(name)
+        self.codes: dict[int, Code] = {}
+        self.arguments = by_kind(program.reads)
+        self.results = by_kind(program.writes)
+        self.uses = _uses(program)
+        self.last_use = _last_uses(program, self.uses)
+        self.renamed = {id(c.after): c.before for c in program.writes if c.before is not None}
+        self.scopes = {id(e.output): e.scope for e in program.equations}
+        self.deferred: dict[int, Equation] = {}
+        self.phase = self.layer = ""
+
+    def source(self) -> Source:
+        inputs = [*self.program.inputs, *(cell.before for cell in self.arguments)]
+        for v in inputs:
+            self._name(v, self.writer.names.fresh(v.name or "x"))
+        parameters = [self.codes[id(v)].name for v in inputs]
+        described = [f"{self.codes[id(v)].name}: {kind_of(v)}" for v in inputs]
+        for number, equation in enumerate(self.program.equations):
+            self._equation(number, equation)
+        outputs = [self._text(v) for v in self.program.outputs]
+        state = [self._text(cell.after) for cell in self.results]
+        single = len(outputs) == 1
+        head = f"return {outputs[0] if single else '(' + ', '.join(outputs) + ')'}, "
+        body = [
+            '"""One training step, written out: takes and gives back everything it needs.',
+            "",
+            *(f"    {line}" for line in described),
+            "",
+            "Returns the result of the step, then the new contents of",
+            *(f"    {line}" for line in _listed([identifier(c.name) for c in self.results])),
+            '"""',
+            *self.writer.lines,
+            *wrapped(head, state, ""),
+        ]
+        lines = [
+            "import numpy as np",
+            "",
+            *self.writer.constants,
+            "",
+            *wrapped(f"def {self.name}", parameters, ":"),
+            *(f"    {line}" if line else "" for line in body),
+        ]
+        text = "\n".join(lines) + "\n"
+        return Source(text, self.name, self.arguments, self.results, single)
+
+    def _name(self, v: Var, name: str) -> None:
+        self.codes[id(v)] = code = Code("", (), v.value)
+        code.name = name
+
+    def _text(self, v: Any) -> str:
+        return self.writer.text(self.codes.get(id(v), v))
+
+    # -- one equation ------------------------------------------------------------------------
+
+    def _equation(self, number: int, equation: Equation) -> None:
+        inputs = tuple(self.codes.get(id(x), x) for x in equation.inputs)
         result = written(equation.op, inputs, equation.attrs)
         v = equation.output
-        name = writer.assign(result, v.name or ("d" if phase == "backward" else "t"))
-        codes[id(v)] = Code("", (), v.value)
-        codes[id(v)].name = name
-    outputs = [writer.text(codes.get(id(v), v)) for v in program.outputs]
-    state = [writer.text(codes.get(id(c.after), c.after)) for c in program.writes]
-    lines = [
-        f"def step({', '.join(arguments)}):",
-        *(f"    {line}" for line in writer.lines),
-        f"    return {_tuple(outputs)}, {_tuple(state)}",
-    ]
-    return "\n".join(lines) + "\n", writer.constants
+        if self._may_wait(equation, result):
+            self.codes[id(v)] = result
+            self.deferred[id(v)] = equation
+            return
+        self._headings(equation)
+        self._shorten(equation, result)
+        old = self.renamed.get(id(v))
+        if old is not None and self.last_use.get(id(old), -1) <= number:
+            name = self.codes[id(old)].name  # weight = weight - …: the old one is done with
+        else:
+            name = self.writer.names.fresh(v.name or ("d" if equation.phase == "backward" else "t"))
+        self.writer.assign(result, name, self._remark(number, equation))
+        self._name(v, name)
+
+    def _may_wait(self, equation: Equation, result: Any) -> bool:
+        """Whether it may stand inside the line that uses it."""
+        v = equation.output
+        return (
+            isinstance(result, Code)
+            and not v.name
+            and self.uses.get(id(v)) == 1
+            and equation.pure
+            and not result.effects
+            and self.last_use[id(v)] < len(self.program.equations)
+            and self.program.equations[self.last_use[id(v)]].phase == equation.phase
+            and len(self.writer.text(result)) < _ONE_LINE
+        )
+
+    def _shorten(self, equation: Equation, result: Any) -> None:
+        """Give the longest parts lines of their own until the rest fits into one."""
+        waiting = [x for x in equation.inputs if id(x) in self.deferred]
+        waiting.sort(key=lambda x: len(self._text(x)))
+        while waiting and len(self.writer.text(result)) > _ONE_LINE:
+            v = waiting.pop()
+            code, inner = self.codes[id(v)], self.deferred.pop(id(v))
+            self._shorten(inner, code)
+            self.writer.assign(code, self.writer.names.fresh("d" if inner.edge else "t"))
+
+    # -- what is said beside it --------------------------------------------------------------
+
+    def _headings(self, equation: Equation) -> None:
+        lines = self.writer.lines
+        if equation.phase != self.phase:
+            self.phase, self.layer = equation.phase, ""
+            if lines:
+                lines.append("")
+            lines.append(f"# {self.phase}")
+        layer = self._layer(equation.edge)
+        if layer != self.layer and layer:
+            self.layer = layer
+            lines.append(f"# back through {comment(layer)}")
+
+    def _layer(self, edge: Edge | None) -> str:
+        """The layer whose op the rule belongs to: its path and its kind."""
+        scope: Scope = self.scopes.get(id(edge.values[0])) if edge else None
+        if scope is None:
+            return ""
+        path, kind = module_path(scope), type(scope[1]).__name__
+        return f"layer {path}, {kind}" if path else kind
+
+    def _remark(self, number: int, equation: Equation) -> str:
+        """The step of the chain rule that a line completes, from the rule itself."""
+        edge, following = equation.edge, self.program.equations[number + 1 :]
+        if edge is None or (following and following[0].edge is edge):
+            return ""
+        values = tuple(x.value if type(x) is Var else x for x in edge.values)
+        formula = str(rule_formula(edge.op, edge.i, values, edge.attrs))
+        letters = input_names(edge.op, len(values) - 1)
+        to = f" → {letters[edge.i]}" if len(letters) > 1 else ""
+        return comment(f"{edge.op.name}{to}: {formula}")
 
 
-def written(op: Op, inputs: tuple[Any, ...], attrs: Attrs) -> Any:
-    """The code of one op: its forward function, run on code."""
-    if not any(isinstance(x, Code) for x in inputs):
-        return op.forward(*inputs, **attrs)
-    with np.errstate(all="ignore"):
-        first = next(i for i, x in enumerate(inputs) if isinstance(x, Code))
-        if isinstance(op.forward, np.ufunc) and first > 0:
-            return inputs[first].__array_ufunc__(op.forward, "__call__", *inputs)
-        return op.forward(*inputs, **attrs)
+def _uses(program: Program) -> dict[int, int]:
+    uses: dict[int, int] = {}
+    for x in [*(x for e in program.equations for x in e.inputs), *program.results]:
+        if type(x) is Var:
+            uses[id(x)] = uses.get(id(x), 0) + 1
+    return uses
 
 
-def _tuple(texts: Iterable[str]) -> str:
-    inner = list(texts)
-    return f"({', '.join(inner)},)" if len(inner) == 1 else f"({', '.join(inner)})"
+def _last_uses(program: Program, uses: dict[int, int]) -> dict[int, int]:
+    """Where each variable may be read last: an equation that waits is read where it is used."""
+    last = {id(v): len(program.equations) for v in program.results if type(v) is Var}
+    for number in reversed(range(len(program.equations))):
+        equation = program.equations[number]
+        out = id(equation.output)
+        waits = uses.get(out) == 1 and not equation.output.name
+        reached = max(number, last.get(out, -1)) if waits else number
+        for x in equation.inputs:
+            if type(x) is Var:
+                last[id(x)] = max(last.get(id(x), -1), reached)
+    return last
+
+
+def _listed(names: list[str]) -> list[str]:
+    lines = [""]
+    for name in names:
+        if len(lines[-1]) + len(name) > WIDTH - 16:
+            lines.append("")
+        lines[-1] += f"{', ' if lines[-1] else ''}{name}"
+    return lines
