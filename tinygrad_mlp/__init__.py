@@ -22,6 +22,7 @@ __version__ = "0.1.0"
 _LAZY: dict[str, str] = {
     "History": "training",
     "Parameter": "nn",
+    "compile": "program",
     "data": "data",
     "evaluate": "training",
     "fit": "training",
@@ -34,6 +35,7 @@ __all__ = [
     "History",
     "Parameter",
     "Tensor",
+    "compile",
     "data",
     "enable_grad",
     "evaluate",
