@@ -92,20 +92,18 @@ def pullback(op: Op, i: int, g: Array, values: tuple[Array, ...], attrs: Attrs) 
 
 
 def _unbroadcast(op: Op, i: int, gradient: Array, shape: tuple[int, ...]) -> Array:
+    """Add up the entries of `gradient` that belong to one entry of an input of this shape."""
     try:
-        spread = np.broadcast_shapes(gradient.shape, shape)
-    except ValueError:
-        spread = None
-    if spread == gradient.shape:
-        return sum_to(gradient, shape=shape)
-    raise GradientError(
-        f"{op.name}: the gradient for input {i} has shape {gradient.shape}, expected {shape}",
-        why="a gradient has the shape of its input",
-        fix="Summed in the rule instead of left to the engine?",
-    )
+        return sum_to.apply((gradient,), {"shape": shape})
+    except (ValueError, IndexError) as error:
+        raise GradientError(
+            f"{op.name}: the gradient for input {i} has shape {gradient.shape}, expected {shape}",
+            why="a gradient has the shape of its input",
+            fix="Summed in the rule instead of left to the engine?",
+        ) from error
 
 
-def backpropagate(
+def backpropagate(  # noqa: C901, PLR0912 - the one hot loop, a screen long
     root: Node,
     seed: Array,
     *,
@@ -132,9 +130,7 @@ def backpropagate(
         if g is None:
             continue  # reachable, but only through inputs without a rule
         if node.hooks:
-            for hook in tuple(node.hooks.values()):
-                changed = hook(g)
-                g = g if changed is None else changed
+            g = _hooked(node, g)
         arrive(node, g)
         op = node.op
         if op is None:
@@ -148,32 +144,43 @@ def backpropagate(
         for i, x in enumerate(node.inputs):
             if x is None:
                 continue
-            key = x.birth
             if x.written > birth:
                 raise _overwritten(x, node)
             if not x.requires_grad or (op.leaky and not op.flows(i)):
                 continue
             gradient = pullback(op, i, g, values, attrs)
-            if key not in waiting:
-                if x.op is None and _borrowed(gradient, g, values):
-                    gradient = gradient.copy()  # a leaf's gradient is its own array
-                waiting[key] = gradient
-            elif key in ours:
+            key = x.birth
+            if key in ours:
                 waiting[key] += gradient
-            else:
+            elif key in waiting:
                 waiting[key] = waiting[key] + gradient
                 ours.add(key)
+            elif x.op is None:
+                waiting[key] = _own(gradient, g, values)
+            else:
+                waiting[key] = gradient
         if not keep_graph:
             node.forget()
 
 
-def _borrowed(gradient: Array, g: Array, values: tuple[Array, ...]) -> bool:
-    """Whether a rule handed out an array that somebody else can see."""
+def _hooked(node: Node, g: Array) -> Array:
+    """What the hooks of a node make of its gradient."""
+    for hook in tuple(node.hooks.values()):
+        changed = hook(g)
+        g = g if changed is None else changed
+    return g
+
+
+def _own(gradient: Array, g: Array, values: tuple[Array, ...]) -> Array:
+    """A leaf's gradient is its own array: copy what a rule only passed on."""
     if type(gradient) is not np.ndarray:
-        return False
+        return gradient
     if gradient is g or gradient.base is not None:
-        return True
-    return any(gradient is value for value in values)
+        return gradient.copy()
+    for value in values:
+        if gradient is value:
+            return gradient.copy()
+    return gradient
 
 
 def _freed(node: Node) -> GraphError:

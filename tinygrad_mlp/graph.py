@@ -11,11 +11,14 @@ is reachable, sort by birth, done. Nothing searches and nothing recurses, whatev
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from operator import attrgetter
 from typing import Any, TypeAlias
 
 from tinygrad_mlp.origin import Scope, place, scope_modules
 
 __all__ = ["Node", "ancestors", "module_path", "names"]
+
+_birth = attrgetter("birth")
 
 Node: TypeAlias = Any
 """A value with a place in the graph; the only kind that is shipped is `Tensor`."""
@@ -28,18 +31,17 @@ def ancestors(root: Node, *, through_constants: bool = False) -> list[Node]:
         root: Where to start.
         through_constants: Collect what needs no gradient as well, as pictures do.
     """
-    found = {root.birth: root}
-    waiting = [root]
-    while waiting:
-        for x in waiting.pop().inputs:
-            if (
-                x is not None
-                and (x.requires_grad or through_constants)
-                and x.birth not in found
-            ):
-                found[x.birth] = x
-                waiting.append(x)
-    return [found[birth] for birth in sorted(found)]
+    found = [root]
+    seen = {root.birth}
+    for node in found:  # grows while it is walked
+        for x in node.inputs:
+            if x is not None and (x.requires_grad or through_constants):
+                birth = x.birth
+                if birth not in seen:
+                    seen.add(birth)
+                    found.append(x)
+    found.sort(key=_birth)
+    return found
 
 
 def module_path(scope: Scope) -> str:

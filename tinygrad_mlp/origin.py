@@ -38,9 +38,19 @@ class _Here(threading.local):
 here = _Here()
 """What is going on in this thread: ``here.scope`` is the innermost module call."""
 
-_PACKAGE = str(Path(__file__).parent) + "/"
+_PACKAGE = str(Path(__file__).parent)
 _USERS_OWN = ("demo.py",)  # written like a user's file, so its lines are shown like a user's
-_inside: dict[str, bool] = {}
+
+
+class _Inside(dict[str, bool]):
+    """Whether a source file belongs to the package, worked out once per file."""
+
+    def __missing__(self, filename: str) -> bool:
+        self[filename] = filename.startswith(_PACKAGE) and not filename.endswith(_USERS_OWN)
+        return self[filename]
+
+
+_inside = _Inside()
 
 
 def user_site() -> Site:
@@ -48,20 +58,10 @@ def user_site() -> Site:
     frame: FrameType | None = sys._getframe(2)
     while frame is not None:
         code = frame.f_code
-        inside = _inside.get(code.co_filename)
-        if inside is None:
-            inside = _is_inside(code.co_filename)
-        if not inside:
+        if not _inside[code.co_filename]:
             return code, frame.f_lasti
         frame = frame.f_back
     return None
-
-
-def _is_inside(filename: str) -> bool:
-    name = filename.replace("\\", "/")
-    inside = name.startswith(_PACKAGE.replace("\\", "/")) and not name.endswith(_USERS_OWN)
-    _inside[filename] = inside
-    return inside
 
 
 class Place(NamedTuple):

@@ -27,7 +27,8 @@ from tinygrad_mlp.origin import Scope, Site, here, tick, user_site
 __all__ = ["Tensor", "astensor", "record", "tensor"]
 
 ndarray = np.ndarray
-NUMBERS = (float, int, bool)
+NUMBERS = frozenset((float, int, bool))
+_new = object.__new__
 
 
 class Tensor(Operand):
@@ -154,7 +155,7 @@ class Tensor(Operand):
     @property
     def shape(self) -> tuple[int, ...]:
         """The length of each axis."""
-        return self._data.shape
+        return self._data.shape  # type: ignore[no-any-return]
 
     @property
     def ndim(self) -> int:
@@ -248,7 +249,8 @@ class Tensor(Operand):
 
     def forget(self) -> None:
         """Drop the history: the inputs, the arrays and what they hold alive."""
-        self.op, self.inputs, self.values, self.attrs = FREED, (), (), {}
+        self.op = FREED
+        self.inputs = self.values = ()
 
     def register_hook(self, hook: Callable[[Array], Array | None]) -> Callable[[], None]:
         """Call `hook` with the gradient whenever it arrives here; it may return another.
@@ -390,7 +392,7 @@ def astensor(value: Any, *, copy: bool = True) -> Tensor:
 def record(op: Op, inputs: tuple[Array, ...], attrs: Attrs) -> Tensor:
     """Apply an op to tensors: compute, and remember how. This is the tensors' reader."""
     tensors: list[Tensor | None] = []
-    values: list[Array] = [None]
+    values: list[Array] = []
     needed = False
     for x in inputs:
         if isinstance(x, Tensor):
@@ -402,33 +404,33 @@ def record(op: Op, inputs: tuple[Array, ...], attrs: Attrs) -> Tensor:
             tensors.append(None)
             values.append(x if type(x) in NUMBERS else _constant(x))
     try:
-        y = op.apply(tuple(values[1:]), attrs)
+        # Arrays run forward at once; while a step is captured, variables have a reader.
+        y = op.forward(*values, **attrs) if cells.watcher is None else op.apply(values, attrs)
     except (ValueError, TypeError, IndexError) as error:
         raise _refused(op, inputs, error) from error
     if isinstance(y, np.generic):
         y = np.asarray(y)
     if needed and op.leaky:
-        needed = any(x is not None and x.requires_grad and op.flows(i)
-                     for i, x in enumerate(tensors))  # fmt: skip
-    node = Tensor.__new__(Tensor)
+        needed = any(
+            x is not None and x.requires_grad and op.flows(i) for i, x in enumerate(tensors)
+        )
+    node: Tensor = _new(Tensor)
     node._data = y
     node._grad = node.name = node.hooks = None
-    node.written = 0
+    node.attrs = attrs
     node.birth = tick()
+    node.written = 0
     node.site = user_site()
     node.scope = here.scope
     if needed and grad_enabled.get():
-        values[0] = y
         node.requires_grad = True
         node.op = op
         node.inputs = tuple(tensors)
-        node.values = tuple(values)
-        node.attrs = attrs
+        node.values = (y, *values)
     else:
         node.requires_grad = False
         node.op = None
         node.inputs = node.values = ()
-        node.attrs = attrs
     return node
 
 

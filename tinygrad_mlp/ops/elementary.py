@@ -37,7 +37,7 @@ log = Op(
 sqrt = Op(
     "sqrt",
     np.sqrt,
-    lambda g, y, x: g / (2 * y),
+    lambda g, y, x: g / (2.0 * y),
     numpy=(np.sqrt,),
     notation=Notation("√<0>", r"\sqrt{<0>}", slots=(ATOM,), latex_slots=(ANY,)),
     domain=Domain((POSITIVE,)),
@@ -67,29 +67,29 @@ cos = Op(
 tanh = Op(
     "tanh",
     np.tanh,
-    lambda g, y, x: g * (1 - y * y),
+    lambda g, y, x: g * (1.0 - y * y),
     numpy=(np.tanh,),
     notation=call("tanh", r"\tanh"),
     domain=Domain(edges=(Edge((1000.0,), (0.0,)), Edge((-1000.0,), (0.0,)))),
     doc="The hyperbolic tangent.",
 )
 
-# exp overflows beyond these; a sigmoid is below the smallest normal number there anyway.
-LARGEST_EXPONENT = {np.dtype(np.float16): 11.0, np.dtype(np.float32): 88.0}
+# By bytes per number: exp overflows beyond these, where a sigmoid is no normal number any more.
+LARGEST_EXPONENT = {2: 11.0, 4: 88.0}
 
 
 def sigmoid_forward(x: Array) -> Array:
     """``1 / (1 + exp(-x))`` with the exponent held below overflow: 2-3 ulp, no warning."""
-    z = np.minimum(-x, LARGEST_EXPONENT.get(x.dtype, 709.0))
-    return 1 / (1 + np.exp(z))
+    z = np.minimum(-x, LARGEST_EXPONENT.get(x.dtype.itemsize, 709.0))
+    return np.reciprocal(1.0 + np.exp(z))
 
 
 sigmoid = Op(
     "sigmoid",
     sigmoid_forward,
-    lambda g, y, x: g * y * (1 - y),
+    lambda g, y, x: g * y * (1.0 - y),
     notation=call("σ", r"\sigma"),
     domain=Domain(edges=(Edge((1000.0,), (0.0,)), Edge((0.0,), (0.25,)))),
-    same_as=lambda x: 1 / (1 + np.exp(-x)),
+    same_as=lambda x: 1.0 / (1.0 + np.exp(-x)),
     doc="The logistic function; its slope needs only its output.",
 )

@@ -13,7 +13,7 @@ import numpy as np
 
 from tinygrad_mlp.errors import UnsupportedError, UsageError
 from tinygrad_mlp.ops.arithmetic import abs_, add, cast, constant_power, div, mul, neg, power, sub
-from tinygrad_mlp.ops.products import matmul
+from tinygrad_mlp.ops.products import dot, matmul
 from tinygrad_mlp.ops.record import BY_NUMPY, Array, answers
 from tinygrad_mlp.ops.reduction import max_, mean, min_, sum_
 from tinygrad_mlp.ops.selection import (
@@ -169,6 +169,10 @@ class Operand:
     def min(self, axis: Any = None, *, keepdims: bool = False) -> Self:
         """The minimum over `axis` (all axes by default)."""
         return min_(self, axis, keepdims=keepdims)
+
+    def dot(self, other: Array) -> Self:
+        """The product with a number, a vector or a matrix, as `numpy.dot`."""
+        return dot(self, other)
 
     def reshape(self, *shape: Any) -> Self:
         """The same entries in another shape; one size may be -1."""

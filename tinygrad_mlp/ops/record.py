@@ -16,19 +16,22 @@ The contract of a rule, ``rule(g, y, *inputs, **attrs)``:
 * a rule speaks a small language, so that every reader understands it: operators, basic
   indexing, ``.shape .ndim .dtype .size .T .mT .sum .reshape .astype``, ufuncs, other records.
   It never writes in place, never passes ``out=``, never branches on a value;
-* constants are Python numbers, so that float32 stays float32.
+* constants are Python numbers, so that float32 stays float32, and floats (``1.0 - y``): NumPy
+  takes 0.3 µs longer over an int.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
+
+import numpy as np
 
 from tinygrad_mlp.errors import UsageError
 from tinygrad_mlp.ops.domain import Domain
 from tinygrad_mlp.ops.notation import Notation, call
 
-__all__ = ["BY_NUMPY", "READERS", "REGISTRY", "Array", "Attrs", "Op", "Reader", "Rule", "answers"]
+__all__ = ["BY_NUMPY", "READERS", "REGISTRY", "Array", "Attrs", "Op", "Reader", "Rule", "answers", "value"]
 
 Array: TypeAlias = Any
 """A NumPy array, or whatever stands in its place: a tensor, a symbol, a program variable."""
@@ -130,12 +133,12 @@ class Op:
                 return reader(self, args, kwargs)
         return self.forward(*args, **kwargs)
 
-    def apply(self, inputs: tuple[Array, ...], attrs: Attrs) -> Array:
+    def apply(self, inputs: Sequence[Array], attrs: Attrs) -> Array:
         """Apply the op to inputs and attributes that are bound already."""
         for x in inputs:
             reader = READERS.get(type(x))
             if reader is not None:
-                return reader(self, inputs, attrs)
+                return reader(self, tuple(inputs), attrs)
         return self.forward(*inputs, **attrs)
 
     def rule(self, i: int) -> Rule | None:
@@ -181,3 +184,8 @@ def answers(*functions: Any) -> Callable[[Callable[..., Array]], Callable[..., A
 def differentiable_ops() -> Iterator[Op]:
     """All ops through which a gradient can flow, in the order of definition."""
     return (op for op in REGISTRY.values() if op.differentiable)
+
+
+def value(x: Any) -> Array:
+    """`x` as something with a shape: what has a reader stays, lists and numbers become arrays."""
+    return x if type(x) in READERS else np.asarray(x)
