@@ -86,13 +86,16 @@ def test_the_code_of_the_demo_is_the_step_of_the_lesson(demo):
     """Run from a fresh start, the written file gives what the lesson's formulas give."""
     out, _ = demo
     step = runpy.run_path(str(out / "backprop.py"))["step"]
+    results = step.__doc__.rstrip().splitlines()[-1].strip().split(", ")
     rng = np.random.default_rng(0)
     W1, W2 = rng.uniform(size=(5, 2)), rng.uniform(size=(1, 5))
     w1, w2 = W1.T.copy(), W2.T.copy()  # the lesson keeps them as (inputs, outputs)
     for _ in range(100):
         x = rng.uniform(0, 0.5, 2)
         t = x.sum(keepdims=True)
-        _, (W1, _, W2, _) = step(x, t, W1, np.zeros_like(W1), W2, np.zeros_like(W2))
+        _, state = step(inputs=x, target=t, W1=W1, W2=W2, lr=0.1)
+        new = dict(zip(results, state, strict=True))
+        W1, W2 = new["W1"], new["W2"]
         h = 1 / (1 + np.exp(-(x @ w1)))
         o = 1 / (1 + np.exp(-(h @ w2)))
         delta2 = (t - o) * o * (1 - o)

@@ -20,7 +20,6 @@ from tqdm.auto import tqdm
 
 import tinygrad_mlp as tg
 from tinygrad_mlp import nn, optim
-from tinygrad_mlp.program import compile_step
 from tinygrad_mlp.steps import backward_steps
 
 __all__ = ["learn_to_add"]
@@ -59,7 +58,7 @@ def learn_to_add(out: Path, epochs: int = 50, seed: int = 0) -> tg.History:
     print(f"Untrained, it believes that 0.3 + 0.1 is equal to {model([0.3, 0.1]).item():.4f}\n")
 
     # Training. The step is recorded twice, and from then on runs as the NumPy code that it is.
-    fast_step = compile_step(step)
+    fast_step = tg.compile(step)
     history = tg.History()
     with tqdm(total=epochs * len(pairs), unit="step", disable=None) as bar:
         for epoch in range(1, epochs + 1):
@@ -72,9 +71,7 @@ def learn_to_add(out: Path, epochs: int = 50, seed: int = 0) -> tg.History:
 
     print(f"\nOur network believes that 0.3 + 0.1 is equal to {model([0.3, 0.1]).item():.4f}")
 
-    out.joinpath("backprop.py").write_text(
-        "import numpy as np\n\n\n" + fast_step.source, encoding="utf-8"
-    )
+    fast_step.save(out / "backprop.py")
     with out.joinpath("history.csv").open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
         rows.writerow(["epoch", "error"])
