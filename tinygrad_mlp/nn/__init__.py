@@ -7,28 +7,74 @@ changed (`optim`), where data comes from (`data`) or how training runs (`trainin
 from __future__ import annotations
 
 from tinygrad_mlp.nn import init
-from tinygrad_mlp.nn.activation import Activation, ReLU, Sigmoid, Tanh
+from tinygrad_mlp.nn.activation import (
+    ELU,
+    Activation,
+    LeakyReLU,
+    LogSoftmax,
+    ReLU,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softplus,
+    Tanh,
+)
+from tinygrad_mlp.nn.combine import Concat, Flatten, Identity, Residual
+from tinygrad_mlp.nn.containers import ModuleDict, ModuleList
+from tinygrad_mlp.nn.dropout import Dropout
+from tinygrad_mlp.nn.embedding import Embedding
 from tinygrad_mlp.nn.linear import Linear
-from tinygrad_mlp.nn.loss import MSE, Loss, MSELoss
+from tinygrad_mlp.nn.loss import (
+    MSE,
+    BCELoss,
+    BCEWithLogitsLoss,
+    CrossEntropyLoss,
+    HuberLoss,
+    L1Loss,
+    Loss,
+    MSELoss,
+)
 from tinygrad_mlp.nn.mlp import MLP
 from tinygrad_mlp.nn.module import Module
+from tinygrad_mlp.nn.norm import BatchNorm1d, LayerNorm
 from tinygrad_mlp.nn.parameter import Buffer, Parameter
 from tinygrad_mlp.nn.sequential import Function, Sequential
 
 __all__ = [
+    "ELU",
     "MLP",
     "MSE",
     "Activation",
+    "BCELoss",
+    "BCEWithLogitsLoss",
+    "BatchNorm1d",
     "Buffer",
+    "Concat",
+    "CrossEntropyLoss",
+    "Dropout",
+    "Embedding",
+    "Flatten",
     "Function",
+    "HuberLoss",
+    "Identity",
+    "L1Loss",
+    "LayerNorm",
+    "LeakyReLU",
     "Linear",
+    "LogSoftmax",
     "Loss",
     "MSELoss",
     "Module",
+    "ModuleDict",
+    "ModuleList",
     "Parameter",
     "ReLU",
+    "Residual",
     "Sequential",
+    "SiLU",
     "Sigmoid",
+    "Softmax",
+    "Softplus",
     "Tanh",
     "init",
 ]

@@ -15,7 +15,23 @@ import numpy as np
 from tinygrad_mlp.errors import ShapeError
 from tinygrad_mlp.ops import Array
 
-__all__ = ["Initialiser", "Seed", "fans", "generator", "lecun_uniform", "normal", "uniform"]
+__all__ = [
+    "Initialiser",
+    "Seed",
+    "constant",
+    "fans",
+    "generator",
+    "kaiming_normal",
+    "kaiming_uniform",
+    "lecun_uniform",
+    "normal",
+    "ones",
+    "orthogonal",
+    "uniform",
+    "xavier_normal",
+    "xavier_uniform",
+    "zeros",
+]
 
 Initialiser: TypeAlias = Callable[[tuple[int, ...], np.random.Generator], Array]
 """From a shape and a source of randomness to the first values."""
@@ -68,5 +84,88 @@ def lecun_uniform() -> Initialiser:
     def initialise(shape: tuple[int, ...], rng: np.random.Generator) -> Any:
         bound = 1 / math.sqrt(max(fans(shape)[0], 1))
         return rng.uniform(-bound, bound, shape)
+
+    return initialise
+
+
+def constant(value: float) -> Initialiser:
+    """One number everywhere.
+
+    >>> constant(0.5)((2,), np.random.default_rng(0))
+    array([0.5, 0.5])
+    """
+    return lambda shape, _: np.full(shape, float(value))
+
+
+def zeros() -> Initialiser:
+    """Zero everywhere: right for biases; between layers, all units would learn alike."""
+    return constant(0.0)
+
+
+def ones() -> Initialiser:
+    """One everywhere."""
+    return constant(1.0)
+
+
+def xavier_uniform(gain: float = 1.0) -> Initialiser:
+    """Uniform within ``± gain √(6 / (inputs + outputs))``: for sigmoid and tanh.
+
+    Source: Glorot, Bengio, "Understanding the difficulty of training deep feedforward neural
+    networks" (2010), equation 16.
+    """
+
+    def initialise(shape: tuple[int, ...], rng: np.random.Generator) -> Any:
+        bound = gain * math.sqrt(6 / sum(fans(shape)))
+        return rng.uniform(-bound, bound, shape)
+
+    return initialise
+
+
+def xavier_normal(gain: float = 1.0) -> Initialiser:
+    """Normal with standard deviation ``gain √(2 / (inputs + outputs))``.
+
+    Source: Glorot, Bengio (2010), equation 12.
+    """
+    return lambda shape, rng: rng.normal(0, gain * math.sqrt(2 / sum(fans(shape))), shape)
+
+
+def kaiming_uniform(gain: float = math.sqrt(2)) -> Initialiser:
+    """Uniform within ``± gain √(3 / inputs)``: for ReLU, whose gain is √2.
+
+    Source: He, Zhang, Ren, Sun, "Delving deep into rectifiers" (2015), equation 10.
+    """
+
+    def initialise(shape: tuple[int, ...], rng: np.random.Generator) -> Any:
+        bound = gain * math.sqrt(3 / max(fans(shape)[0], 1))
+        return rng.uniform(-bound, bound, shape)
+
+    return initialise
+
+
+def kaiming_normal(gain: float = math.sqrt(2)) -> Initialiser:
+    """Normal with standard deviation ``gain / √inputs``: for ReLU, whose gain is √2.
+
+    Source: He, Zhang, Ren, Sun (2015), equation 10.
+    """
+    return lambda shape, rng: rng.normal(0, gain / math.sqrt(max(fans(shape)[0], 1)), shape)
+
+
+def orthogonal(gain: float = 1.0) -> Initialiser:
+    """Rows (or columns, if there are fewer) of length `gain` at right angles to each other.
+
+    Source: Saxe, McClelland, Ganguli, "Exact solutions to the nonlinear dynamics of learning in
+    deep linear neural networks" (2014), section 3.
+
+    >>> w = orthogonal()((3, 2), np.random.default_rng(0))
+    >>> bool(np.allclose(w.T @ w, np.eye(2)))
+    True
+    """
+
+    def initialise(shape: tuple[int, ...], rng: np.random.Generator) -> Any:
+        rows, columns = fans(shape)[1], math.prod(shape[1:])
+        tall = rng.normal(size=(max(rows, columns), min(rows, columns)))
+        q, r = np.linalg.qr(tall)
+        q *= np.sign(np.diag(r))  # makes the distribution uniform, not that of the algorithm
+        return gain * (q if rows >= columns else q.T).reshape(shape)
 
     return initialise

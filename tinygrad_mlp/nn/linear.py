@@ -111,6 +111,10 @@ class Linear(Module):
             fix=f"Make {giver} give {self.in_features}, or {mine} take {got}.",
         )
 
+    def multiply_adds(self, output_size: int) -> int:
+        """One per output and input."""
+        return output_size * self.in_features
+
     def fitting(self, shapes: dict[str, tuple[int, ...]]) -> str | None:
         """The constructor call whose parameters have these shapes."""
         weight = shapes.get("weight", ())

@@ -14,7 +14,7 @@ from typing import Any, Self
 import numpy as np
 
 from tinygrad_mlp.errors import UsageError
-from tinygrad_mlp.nn import state
+from tinygrad_mlp.nn import state, watching
 from tinygrad_mlp.nn.parameter import Buffer, Parameter
 from tinygrad_mlp.ops import Array
 from tinygrad_mlp.origin import here
@@ -217,6 +217,35 @@ class Module:
             StateError: Lists every difference; nothing has been changed then.
         """
         state.load(self, values, strict=strict)
+
+    # -- what goes through it ----------------------------------------------------------------
+
+    def activations(self, *inputs: Any) -> dict[str, Any]:
+        """Run it and return the output of every module in it, by path; its own is under ``""``.
+
+        A module that is called more than once shows its latest output.
+
+        >>> from tinygrad_mlp import nn
+        >>> model = nn.MLP(2, [5], 1)
+        >>> {path: y.shape for path, y in model.activations([0.3, 0.1]).items()}
+        {'0': (5,), '1': (5,), '2': (1,), '3': (1,), '': (1,)}
+        """
+        return watching.activations(self, inputs)
+
+    def summary(self, *inputs: Any) -> watching.Summary:
+        """A table of every module: path, class, output shape, parameters, multiply-adds.
+
+        Args:
+            *inputs: An input to run it with; without one, shapes and multiply-adds are left out.
+
+        Returns:
+            A table that shows itself when it is printed.
+        """
+        return watching.Summary(self, inputs)
+
+    def multiply_adds(self, output_size: int) -> int:
+        """How many multiplications (with an addition each) its own weights take in one call."""
+        return 0
 
     # -- how it shows itself -----------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from tinygrad_mlp.nn.module import Module
 from tinygrad_mlp.nn.state import no_such
 from tinygrad_mlp.tensor import astensor
 
-__all__ = ["Function", "Sequential"]
+__all__ = ["Function", "Sequential", "as_layer"]
 
 
 class Function(Module):
@@ -73,7 +73,7 @@ class Sequential(Module):
             parts = named if isinstance(named, list | tuple) else layers
             pairs = [(str(i), layer) for i, layer in enumerate(parts)]
         self._names = tuple(name for name, _ in pairs)
-        self._layers = tuple(_as_layer(name, layer) for name, layer in pairs)
+        self._layers = tuple(as_layer(name, layer) for name, layer in pairs)
 
     def forward(self, x: Any) -> Any:
         """Run the layers in order."""
@@ -109,7 +109,7 @@ class Sequential(Module):
         return self._layers[key]
 
 
-def _as_layer(name: str, layer: Any) -> Module:
+def as_layer(name: str, layer: Any) -> Module:
     """A module as it is, a function as a module; anything else is a mistake."""
     if isinstance(layer, Module):
         return layer

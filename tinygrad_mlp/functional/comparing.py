@@ -1,10 +1,7 @@
-"""Functions of networks without state: activations and losses, for whatever they are given.
+"""What every loss needs around its formula: shapes that fit, weights, a reduction.
 
-This file knows which record or composition of records answers to the field's names. It keeps no
-weights and makes no tensors: arrays in, arrays out; tensors in, tensors out; symbols in, a
-formula out. Modules with the same mathematics, and with kinder errors, live in `nn`.
-
-    from tinygrad_mlp import functional as F
+This file knows how losses of entries become one number, and how to say that a prediction and a
+target do not fit together.
 """
 
 from __future__ import annotations
@@ -15,38 +12,17 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mlp.errors import ShapeError, UsageError
-from tinygrad_mlp.ops import Array, linear, mse, relu, sigmoid, tanh
+from tinygrad_mlp.ops import Array
 
-__all__ = ["linear", "mse_loss", "relu", "sigmoid", "tanh"]
+__all__ = ["REDUCTIONS", "compare", "no_reduction", "pairs", "reduced"]
 
 REDUCTIONS = ("mean", "sum", "none")
 
 
-def mse_loss(
-    prediction: Array, target: Array, *, reduction: str = "mean", broadcast: bool = False
-) -> Array:
-    """The squared error ``(prediction - target)²``, averaged over all entries.
-
-    Args:
-        prediction: Any shape.
-        target: The same shape.
-        reduction: ``"mean"`` and ``"sum"`` give one number, ``"none"`` one per entry.
-        broadcast: Allow shapes that differ, and compare by NumPy's broadcasting.
-
-    Raises:
-        ShapeError: If the shapes differ and `broadcast` is not set.
-        UsageError: If there is no such reduction.
-
-    >>> import numpy as np
-    >>> float(mse_loss(np.array([1.0, 2.0]), np.array([1.0, 4.0])))
-    2.0
-    """
-    if prediction.shape != target.shape:
-        if not broadcast:
-            raise pairs("mse_loss", prediction.shape, target.shape)
-    elif reduction == "mean":
-        return mse(prediction, target)
-    return reduced((prediction - target) ** 2, reduction)
+def compare(loss: str, prediction: Array, target: Array, *, broadcast: bool = False) -> None:
+    """Refuse to compare what broadcasting would pair in ways that nobody meant."""
+    if prediction.shape != target.shape and not broadcast:
+        raise pairs(loss, prediction.shape, target.shape)
 
 
 def reduced(losses: Array, reduction: str) -> Array:

@@ -1,0 +1,42 @@
+"""What layers compute, without the layers: the affine map and normalisation.
+
+This file knows formulas. The weights come from whoever calls.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tinygrad_mlp.ops import Array, linear
+
+__all__ = ["layer_norm", "linear"]
+
+
+def layer_norm(
+    x: Array,
+    weight: Array | None = None,
+    bias: Array | None = None,
+    *,
+    axis: int | tuple[int, ...] = -1,
+    eps: float = 1e-5,
+) -> Array:
+    """Each sample, shifted and scaled to mean 0 and variance 1 over `axis`.
+
+    Source: Ba, Kiros, Hinton, "Layer normalization" (2016), equation 4.
+
+    Args:
+        x: (..., features).
+        weight: Multiplied in afterwards; of the shape of the normalised axes.
+        bias: Added after that.
+        axis: What one sample's features are.
+        eps: Added to the variance.
+
+    >>> layer_norm(np.array([1.0, 3.0]), eps=0.0)
+    array([-1.,  1.])
+    """
+    centred = x - x.mean(axis=axis, keepdims=True)
+    variance = (centred * centred).mean(axis=axis, keepdims=True)
+    y = centred / np.sqrt(variance + eps)
+    if weight is not None:
+        y = y * weight
+    return y if bias is None else y + bias
