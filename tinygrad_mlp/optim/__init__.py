@@ -6,7 +6,27 @@ where a gradient came from.
 
 from __future__ import annotations
 
+from tinygrad_mlp.optim.adaptive import Adam, AdamW, RMSprop
+from tinygrad_mlp.optim.clipping import clip_grad_norm_, clip_grad_value_
 from tinygrad_mlp.optim.optimizer import Group, Optimizer, State, hyper, uses
+from tinygrad_mlp.optim.schedules import Schedule, constant, cosine, step_decay, warm_up
 from tinygrad_mlp.optim.sgd import SGD
 
-__all__ = ["SGD", "Group", "Optimizer", "State", "hyper", "uses"]
+__all__ = [
+    "SGD",
+    "Adam",
+    "AdamW",
+    "Group",
+    "Optimizer",
+    "RMSprop",
+    "Schedule",
+    "State",
+    "clip_grad_norm_",
+    "clip_grad_value_",
+    "constant",
+    "cosine",
+    "hyper",
+    "step_decay",
+    "uses",
+    "warm_up",
+]

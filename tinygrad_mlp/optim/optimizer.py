@@ -192,7 +192,7 @@ class Optimizer:
             )
         for i, state in enumerate(states):
             for name, t in state.items():
-                t.data = np.array(values["state"][i][name], dtype=t.dtype)
+                t.data = np.asarray(values["state"][i][name]).astype(t.dtype)
         for group, theirs in zip(self.groups, values["param_groups"], strict=True):
             for name in _numbers(group):
                 setattr(group, name, theirs[name])

@@ -1,0 +1,157 @@
+"""Optimisers: groups, errors, state, and that a step rebinds and never writes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tinygrad_mlp import Tensor, nn, optim
+from tinygrad_mlp.errors import GraphError, StateError, UsageError
+
+
+def weights(*values):
+    return [Tensor(v, requires_grad=True) for v in values]
+
+
+def test_a_step_rebinds_so_that_the_old_loss_stays_exact():
+    (w,) = weights([1.0, 2.0])
+    loss = (w * w).sum()
+    loss.backward()
+    before, array = w.grad.copy(), w.data
+    optim.SGD([w], lr=0.5).step()
+    assert array.tolist() == [1, 2]
+    assert w.data is not array
+    w.grad = None
+    loss.backward()
+    assert np.array_equal(w.grad, before)
+
+
+def test_only_what_has_a_gradient_moves():
+    a, b = weights([1.0], [1.0])
+    optimizer = optim.Adam([a, b], lr=0.1)
+    a.grad = np.ones(1)
+    optimizer.step()
+    assert a.data != 1
+    assert b.data == 1
+    optimizer.zero_grad()
+    assert a.grad is None
+
+
+def test_groups_have_their_own_numbers_and_lr_sets_them_all():
+    a, b = weights([1.0], [1.0])
+    optimizer = optim.SGD([{"params": a}, {"params": [b], "lr": 0.5}], lr=0.1)
+    a.grad = b.grad = np.ones(1)
+    optimizer.step()
+    assert (a.item(), b.item()) == (0.9, 0.5)
+    assert optimizer.lr == 0.1
+    optimizer.lr = 0.2
+    assert [group.lr for group in optimizer.groups] == [0.2, 0.2]
+    assert "lr=0.2" in repr(optimizer)
+
+
+def test_a_gradient_that_is_a_tensor_works_too():
+    (w,) = weights([3.0])
+    (w * w).sum().backward(create_graph=True)
+    optim.SGD([w], lr=0.5).step()
+    assert type(w.data) is np.ndarray
+    assert w.data.tolist() == [0.0]
+
+
+def test_a_users_method_in_a_few_lines():
+    class Lesson(optim.Optimizer):
+        def __init__(self, params, N=0.5, M=0.1):
+            super().__init__(params, N=N, M=M)
+
+        def init(self, p, group):  # noqa: ARG002
+            return {"previous": np.zeros_like(p)}
+
+        def update(self, p, g, state, group):
+            c = -g
+            return p + group.N * c + group.M * state["previous"], {"previous": c}
+
+    (w,) = weights([1.0])
+    optimizer = Lesson([w])
+    for g in ([1.0], [2.0]):
+        w.grad = np.array(g)
+        optimizer.step()
+    assert w.item() == 1 - 0.5 - 1.0 - 0.1
+
+
+@pytest.mark.parametrize(
+    ("params", "text"),
+    [
+        (lambda net: net.parameters, r"Pass net.parameters\(\), with \(\)\."),
+        (lambda net: net, r"got the module MLP. Pass net.parameters\(\)"),
+        (lambda _: [], "an optimiser without parameters"),
+        (lambda _: 3, "an optimiser got a int"),
+        (lambda _: [np.ones(2)], "got a ndarray, which is no parameter"),
+        (lambda net: [net[0].weight * 2], "which was computed"),
+        (lambda net: [net[0].weight, net[0].weight], "twice"),
+        (lambda net: [{"params": net.parameters(), "Lr": 1.0}], "a group sets Lr"),
+    ],
+)
+def test_wrong_parameters_are_answered_with_what_to_write(params, text):
+    with pytest.raises(UsageError, match=text):
+        optim.SGD(params(nn.MLP(2, [3], 1)), lr=0.1)
+
+
+def test_a_single_tensor_is_a_list_of_one():
+    (w,) = weights([1.0])
+    w.grad = np.ones(1)
+    optim.SGD(w, lr=1.0).step()
+    assert w.item() == 0
+
+
+def test_a_step_before_backward_says_so():
+    optimizer = optim.SGD(nn.MLP(2, [3], 1).parameters(), lr=0.1)
+    with pytest.raises(GraphError, match="none of the 4 parameters has a gradient") as caught:
+        optimizer.step()
+    assert "Did loss.backward() run?" in str(caught.value)
+    assert "test_optimizer.py:" in str(caught.value)
+
+
+def test_nesterov_needs_momentum():
+    with pytest.raises(UsageError, match="nesterov"):
+        optim.SGD(weights(1.0), lr=0.1, nesterov=True)
+
+
+def test_an_optimiser_without_update_says_so():
+    (w,) = weights([1.0])
+    w.grad = np.ones(1)
+    with pytest.raises(UsageError, match=r"Define update\(self, p, g, state, group\)"):
+        optim.Optimizer([w]).step()
+
+
+def test_state_round_trip_goes_on_bit_for_bit():
+    def steps(w, optimizer, start, stop):
+        for i in range(start, stop):
+            w.grad = np.sin(np.arange(3.0) + i)
+            optimizer.step()
+
+    (a,), (b,) = weights(np.ones(3)), weights(np.ones(3))
+    one, two = optim.Adam([a], lr=0.1), optim.Adam([b], lr=0.5)
+    steps(a, one, 0, 5)
+    two.load_state_dict(one.state_dict())
+    b.data = a.data
+    steps(a, one, 5, 9)
+    steps(b, two, 5, 9)
+    assert np.array_equal(a.data, b.data)
+
+
+def test_state_of_another_model_is_refused_and_changes_nothing():
+    one = optim.Adam(weights(np.ones(3)), lr=0.1)
+    two = optim.Adam(weights(np.ones(4)), lr=0.5)
+    with pytest.raises(StateError, match=r"exp_avg has shape \(4,\) here, \(3,\) there"):
+        two.load_state_dict(one.state_dict())
+    with pytest.raises(StateError, match="1 groups here, 0 there"):
+        two.load_state_dict({})
+    with pytest.raises(StateError, match="betas is missing"):
+        two.load_state_dict(optim.SGD(weights(np.ones(4)), lr=0.1).state_dict())
+    assert two.lr == 0.5
+
+
+def test_numbers_of_the_state_are_tensors_of_zero_dimensions():
+    optimizer = optim.Adam(weights(1.0), lr=0.1)
+    (state,) = optimizer.groups[0].state
+    assert {type(t) for t in state.values()} == {Tensor}
+    assert state["step"].shape == ()
