@@ -65,7 +65,7 @@ class RMSprop(Optimizer):
 
     def init(self, p: Array, group: Group) -> State:
         """The running mean square, and what else the settings ask for."""
-        state = {"square_avg": np.zeros_like(p)}
+        state = {"step": np.zeros((), np.float32), "square_avg": np.zeros_like(p)}
         if group.centered:
             state["grad_avg"] = np.zeros_like(p)
         if uses(group, "momentum"):
@@ -78,7 +78,7 @@ class RMSprop(Optimizer):
             g = g + hyper(group, "weight_decay") * p
         alpha = hyper(group, "alpha")
         s = alpha * state["square_avg"] + (1 - alpha) * (g * g)
-        new = {"square_avg": s}
+        new = {"step": state["step"] + 1, "square_avg": s}  # PyTorch keeps the count too
         if group.centered:
             new["grad_avg"] = alpha * state["grad_avg"] + (1 - alpha) * g
             s = s - new["grad_avg"] * new["grad_avg"]

@@ -77,9 +77,9 @@ class SGD(Optimizer):
 
     def update(self, p: Array, g: Array, state: State, group: Group) -> tuple[Array, State]:
         """One step of one parameter."""
-        if uses(group, "weight_decay"):
+        if group.weight_decay:
             g = g + hyper(group, "weight_decay") * p
-        if not uses(group, "momentum"):
+        if not group.momentum:
             return p - hyper(group, "lr") * g, state
         momentum = hyper(group, "momentum")
         new = {"momentum_buffer": momentum * state["momentum_buffer"] + g}
