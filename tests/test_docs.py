@@ -125,6 +125,22 @@ def test_cells_are_in_the_projects_format(page):
         assert run.stdout == code
 
 
+def test_the_record_that_the_guide_shows_is_a_real_one():
+    guide = ROOT.joinpath("CONTRIBUTING.md").read_text(encoding="utf-8")
+    shown = re.findall(r"^```python\n(.*?)^```", guide, re.MULTILINE | re.DOTALL)
+    shipped = "".join(
+        path.read_text(encoding="utf-8") for path in ROOT.joinpath("tinygrad_mlp/ops").glob("*.py")
+    )
+    assert shown
+    assert [block for block in shown if block not in shipped] == []
+
+
+def test_the_files_that_the_guide_names_exist():
+    guide = ROOT.joinpath("CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`((?:tests|tinygrad_mlp)/[\w/.]+)`", guide))
+    assert {name for name in named if not ROOT.joinpath(name).exists()} == set()
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_what_a_page_shows_of_the_source_is_there(page):
     for target, options in every(INCLUDE, page):
