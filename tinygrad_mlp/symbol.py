@@ -141,8 +141,10 @@ def _write_one(symbol: Symbol, done: Mapping[int, _Written], *, latex: bool) -> 
         return parts[i].text if alone else _parenthesised(parts[i].text, latex=latex)
 
     text = _PART.sub(fill, template)
-    if not latex and template == "<0> <1>" and parts[1].text[0].isdigit():
-        text = text.replace(f" {parts[1].text}", f" · {parts[1].text}", 1)
+    if template in {"<0> <1>", r"<0>\,<1>"} and text.endswith(template[3:-3] + parts[1].text):
+        if parts[1].text[0].isdigit():  # two numbers side by side would read as one
+            dot = r" \cdot " if latex else " · "
+            text = text[: -len(template[3:-3] + parts[1].text)] + dot + parts[1].text
     level = parts[0].level if template == "<0>" else notation.level
     return _Written(text, level)
 
@@ -204,8 +206,9 @@ def escape_latex(text: str) -> str:
 
 # -- formulas of records ---------------------------------------------------------------------
 
-Names: TypeAlias = Sequence[str | None] | None
-"""What to call an op's inputs; None for an input that is written as the number it is."""
+Names: TypeAlias = Sequence[str | Symbol | None] | None
+"""What to call an op's inputs: a name, a symbol that writes itself, or None for an input that is
+written as the number it is."""
 
 _SHORT = {"weight": "W", "bias": "b"}
 
@@ -247,8 +250,8 @@ def rule_formula(
     values: Sequence[Array],
     attrs: Attrs,
     names: Names = None,
-    y: str = "y",
-    g: str = "g",
+    y: str | Symbol = "y",
+    g: str | Symbol = "g",
 ) -> Symbol:
     """The gradient of input number `i`, as a formula: the rule itself, handed symbols.
 
@@ -261,15 +264,17 @@ def rule_formula(
         y: What to call the output.
         g: What to call the gradient that arrives.
     """
-    out = Symbol(y, values[0])
-    inputs = _symbols(op, values[1:], names)
-    result = pullback(op, i, Symbol(g, values[0]), (out, *inputs), attrs)
+    arrives, out = (s if isinstance(s, Symbol) else Symbol(s, values[0]) for s in (g, y))
+    result = pullback(op, i, arrives, (out, *_symbols(op, values[1:], names)), attrs)
     return result if isinstance(result, Symbol) else Symbol(f"{result:.4g}", result)
 
 
 def _symbols(op: Op, inputs: Sequence[Array], names: Names) -> tuple[Array, ...]:
     names = input_names(op, len(inputs)) if names is None else names
-    return tuple(x if n is None else Symbol(n, x) for n, x in zip(names, inputs, strict=True))
+    return tuple(
+        x if n is None else n if isinstance(n, Symbol) else Symbol(n, x)
+        for n, x in zip(names, inputs, strict=True)
+    )
 
 
 class Row(NamedTuple):
@@ -288,6 +293,9 @@ def op_table(*, latex: bool = False) -> Iterator[Row]:
     for op in REGISTRY.values():
         if op.domain is None and op.differentiable:
             continue
+        if op.domain is None and not isinstance(op.forward, np.ufunc):
+            yield Row(op, _head(op, latex=latex), ())  # it reads no arrays: random numbers
+            continue
         values, attrs = example(op)
         names = input_names(op, len(values) - 1)
 
@@ -300,6 +308,11 @@ def op_table(*, latex: bool = False) -> Iterator[Row]:
             if op.flows(i)
         )
         yield Row(op, text(formula(op, values, attrs)), gradients)
+
+
+def _head(op: Op, *, latex: bool) -> str:
+    """How an op is written whose inputs are no arrays."""
+    return rf"\operatorname{{{escape_latex(op.name)}}}(\dots)" if latex else f"{op.name}(…)"
 
 
 def example(op: Op) -> tuple[tuple[Array, ...], Attrs]:
