@@ -1,0 +1,260 @@
+"""``draw``: from whatever has a graph to an object that shows, saves and opens its picture.
+
+This file knows what can be drawn and which writer makes which kind of file. The pictures
+themselves are read by `read.py` and `neurons.py` and written by `svg.py`, `dot.py` and `text.py`.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import html
+import tempfile
+import webbrowser
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from tinygrad_mlp.autodiff import backpropagate
+from tinygrad_mlp.errors import TinygradError, UsageError
+from tinygrad_mlp.graph import ancestors, names
+from tinygrad_mlp.nn import Module
+from tinygrad_mlp.tensor import Tensor
+from tinygrad_mlp.viz import neurons
+from tinygrad_mlp.viz.dot import dot_source, render
+from tinygrad_mlp.viz.fold import Depth
+from tinygrad_mlp.viz.model import Kind, Picture
+from tinygrad_mlp.viz.read import Failure, read
+from tinygrad_mlp.viz.svg import Theme, svg
+from tinygrad_mlp.viz.text import text_tree
+
+__all__ = ["Drawing", "draw", "result_of"]
+
+Level: TypeAlias = Literal["modules", "ops", "neurons"]
+
+
+def draw(
+    what: Any,
+    *inputs: Any,
+    level: Level = "ops",
+    depth: int | None = None,
+    fold: bool | None = None,
+    direction: Literal["right", "down"] = "right",
+    theme: Theme = "auto",
+    values: bool = True,
+    grads: bool = True,
+    shapes: bool = True,
+    backward: bool = False,
+    color: Literal["value", "gradient"] = "value",
+    sample: int = 0,
+) -> Drawing:
+    """Draw a compute graph.
+
+    Args:
+        what: A tensor, whose graph is drawn; or a module, which is called with `inputs` first;
+            or the exception of a forward pass that failed: what there was is drawn, and the op
+            that failed is marked.
+        inputs: What to call the module with.
+        level: ``"modules"`` closes the innermost modules, ``"ops"`` shows every op,
+            ``"neurons"`` the circles and lines of the textbooks (for networks of linear layers).
+        depth: How many levels of modules stay open; by default as many as fit.
+        fold: Whether repeated blocks are drawn once, with ``× 12``; by default only when the
+            graph is too large to look at.
+        direction: Where the arrows point.
+        theme: ``"light"``, ``"dark"``, or ``"auto"`` for what the reader prefers.
+        values: Whether numbers are shown.
+        grads: Whether gradients are shown.
+        shapes: Whether shapes are shown.
+        backward: Draw the graph of the backward pass too: what computes each gradient.
+        color: What colours the lines between neurons: weights or their gradients.
+        sample: Which row of a batch the neurons show.
+
+    Returns:
+        A `Drawing`: ``.svg`` and ``.source`` (DOT) are its text, ``.save("graph.svg")`` writes it
+        (also .dot, .html, .txt, and .png and .pdf through Graphviz), ``.open()`` shows it in a
+        browser, and a notebook shows it by itself.
+
+    >>> import tinygrad_mlp as tg
+    >>> w = tg.Tensor(3.0, requires_grad=True, name="w")
+    >>> print(draw(w * w))
+    The graph of mul
+    mul  scalar  = w w  9  ∂ not computed yet
+    ├─ w  scalar  3  ∂ not computed yet
+    └─ w, as above
+    """
+    root, failure = result_of(what, inputs)
+    down = direction == "down"
+    if level == "neurons":
+        if root is None:
+            raise UsageError("a forward pass that failed has no neurons", fix='Use level="ops".')
+        return Drawing(neurons.read_network(root, color=color, sample=sample), down, theme)
+    cut: Depth = "leaves" if level == "modules" else "auto" if depth is None else depth
+    show: dict[str, Any] = {"values": values, "grads": grads, "shapes": shapes}
+    if backward:
+        if root is None:
+            raise UsageError("a forward pass that failed has no backward pass")
+        return Drawing(_backward(root, depth=cut, fold=fold, **show), down, theme)
+    return Drawing(read(root, depth=cut, fold=fold, failure=failure, **show), down, theme)
+
+
+def result_of(what: Any, inputs: tuple[Any, ...]) -> tuple[Tensor | None, Failure | None]:
+    """The tensor that is meant, or where the forward pass failed."""
+    if isinstance(what, Tensor):
+        return what, None
+    if isinstance(what, Module):
+        if not inputs:
+            raise UsageError(
+                f"draw({type(what).__name__}) without an input",
+                why="a graph comes to be when a module is called",
+                fix="Write draw(model, x).",
+            )
+        try:
+            made = what(*inputs)
+        except TinygradError as error:
+            return None, _failure(error)
+        return result_of(made, ())
+    if isinstance(what, tuple | list) and what and isinstance(what[0], Tensor):
+        return what[0], None
+    if isinstance(what, BaseException):
+        return None, _failure(what)
+    raise UsageError(
+        f"draw() of {type(what).__name__}",
+        fix="Pass a tensor, or a module and its input, or the exception of a failed forward pass.",
+    )
+
+
+def _failure(error: BaseException) -> Failure:
+    """The op that failed, as the exception or one of its causes carries it."""
+    cause: BaseException | None = error
+    while cause is not None:
+        failed = getattr(cause, "failed", None)
+        if failed is not None:
+            return Failure(failed[0], failed[1], str(error))
+        cause = cause.__cause__
+    raise error
+
+
+def _backward(root: Tensor, **options: Any) -> Picture:
+    """The picture of the forward and the backward pass, recorded for this picture only."""
+    known = names(ancestors(root, through_constants=True))
+    # A seed that itself needs a gradient lets every op of the backward pass be recorded.
+    seed = Tensor(root.data * 0 + 1, requires_grad=True, name=f"∂{known[root.birth]} = 1")
+    arrived: dict[int, tuple[Tensor, Tensor]] = {}
+
+    def arrive(node: Tensor, gradient: Tensor) -> None:
+        if node.op is None:
+            arrived[node.birth] = node, gradient
+
+    backpropagate(root, seed, create_graph=True, arrive=arrive)
+    for birth, (_, gradient) in arrived.items():
+        if gradient.op is not None:
+            gradient.name = (
+                f"{gradient.name}, ∂{known[birth]}" if gradient.name else (f"∂{known[birth]}")
+            )
+    options["grads"] = False
+    picture = read(
+        root,
+        also=[gradient for _, gradient in arrived.values()],
+        title=f"The backward pass of {known[root.birth]}",
+        **options,
+    )
+    boxes = [
+        dataclasses.replace(box, kind=Kind.INPUT) if box.source == seed.birth else box
+        for box in picture.nodes
+    ]
+    return dataclasses.replace(picture, nodes=tuple(boxes))
+
+
+class Drawing:
+    """A picture that can be shown, saved and opened; `draw` makes it."""
+
+    def __init__(self, picture: Picture | neurons.Network, down: bool, theme: Theme) -> None:
+        self.picture = picture
+        self._down = down
+        self._theme = theme
+
+    @cached_property
+    def svg(self) -> str:
+        """The picture as SVG; needs no program."""
+        if isinstance(self.picture, neurons.Network):
+            return neurons.network_svg(self.picture, theme=self._theme)
+        return svg(self.picture, theme=self._theme, down=self._down)
+
+    @cached_property
+    def source(self) -> str:
+        """The picture in DOT, for Graphviz."""
+        if isinstance(self.picture, neurons.Network):
+            return neurons.network_dot(self.picture)
+        return dot_source(self.picture, down=self._down)
+
+    @property
+    def text(self) -> str:
+        """The picture as a tree of lines."""
+        if isinstance(self.picture, neurons.Network):
+            return neurons.network_text(self.picture)
+        return text_tree(self.picture)
+
+    @property
+    def html(self) -> str:
+        """The picture as a page of its own."""
+        title = html.escape(self.picture.title)
+        return (
+            '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+            f"<title>{title}</title>"
+            '<meta name="viewport" content="width=device-width">'
+            '<meta name="color-scheme" content="light dark"></head>'
+            f'<body style="margin:0">\n<main>{self.svg}</main></body></html>\n'
+        )
+
+    def save(self, path: str | Path) -> Path:
+        """Write the picture; the suffix says as what.
+
+        Args:
+            path: Ends in .svg, .html, .dot (or .gv), .txt; or in .png, .pdf and whatever else
+                Graphviz writes.
+
+        Returns:
+            The path.
+
+        Raises:
+            MissingExtraError: If Graphviz is needed and not installed.
+        """
+        path = Path(path)
+        kind = path.suffix.lower().removeprefix(".")
+        if not kind:
+            raise UsageError(
+                f"save({str(path)!r}) does not say what to write",
+                fix="End the name in .svg, .html, .dot, .txt, .png or .pdf.",
+            )
+        texts = {"svg": "svg", "html": "html", "dot": "source", "gv": "source", "txt": "text"}
+        if kind in texts:
+            path.write_text(getattr(self, texts[kind]).rstrip("\n") + "\n", encoding="utf-8")
+        else:
+            path.write_bytes(render(self.source, kind))
+        return path
+
+    def open(self) -> Path:
+        """Show the picture in a browser, and return the file that was written for it."""
+        with tempfile.NamedTemporaryFile(suffix=".html", delete=False) as file:
+            path = self.save(file.name)
+        webbrowser.open(path.as_uri())
+        return path
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __repr__(self) -> str:
+        return f"<Drawing of {self.picture.title!r}: print it, or .save('graph.svg')>"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        """What a notebook shows: an image, which survives where scripts are stripped."""
+        return {"text/html": as_image(self.svg, self.picture.title), "text/plain": self.text}
+
+
+def as_image(picture: str, title: str) -> str:
+    """An SVG as an image that no sanitiser takes away and no style sheet changes."""
+    data = base64.b64encode(picture.encode()).decode()
+    return (
+        f'<img alt="{html.escape(title)}" style="max-width:100%" '
+        f'src="data:image/svg+xml;base64,{data}">'
+    )

@@ -1,0 +1,269 @@
+"""``explain``: the chain rule of one graph, told step by step.
+
+This file knows what is worth saying and in which order. Every number and every formula comes
+from `steps.py`, which takes them from the engine and from the rules themselves; no derivative
+is stated here. How the document is written down is known to `document.py`, `latex.py` and
+`page.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tinygrad_mlp.errors import GraphError, UsageError
+from tinygrad_mlp.graph import Node, ancestors, describe, names
+from tinygrad_mlp.ops import Array, Op
+from tinygrad_mlp.origin import place
+from tinygrad_mlp.steps import BackwardStep, ForwardStep, SeedStep, backward_steps, forward_steps
+from tinygrad_mlp.tensor import Tensor
+from tinygrad_mlp.viz import opcard
+from tinygrad_mlp.viz.document import Block, Formulas, Heading, Inline, Math, Row, Say
+from tinygrad_mlp.viz.explanation import Explanation
+from tinygrad_mlp.viz.labels import clean, plural, shape_text
+from tinygrad_mlp.viz.paths import Paths, find_paths
+from tinygrad_mlp.viz.summary import Summary, summarised
+from tinygrad_mlp.viz.wording import Words, difference_quotients
+
+__all__ = ["explain"]
+
+STEPS = 60
+"""So many steps are told in full; of more, the first and the last."""
+
+
+def explain(
+    what: Any,
+    wrt: Tensor | None = None,
+    *,
+    at: int | tuple[int, ...] | None = None,
+    check: bool = False,
+    depth: int | None = None,
+    digits: int = 4,
+) -> Explanation:
+    """Explain the chain rule: how a result depends on one of the tensors behind it.
+
+    Args:
+        what: The result, usually a loss; or an op, of which formula, rules and an example are
+            shown.
+        wrt: The tensor whose gradient is explained; by default every leaf that needs one.
+        at: One entry of `wrt` to look at.
+        check: Put a finite difference beside the gradient.
+        depth: Tell modules below this level in one step each.
+        digits: How many significant digits are written.
+
+    Returns:
+        An `Explanation`: ``print`` it, ``.markdown``, ``.latex`` and ``.html`` are its texts, and
+        ``.save("chain_rule.md")`` writes it as what the suffix says.
+
+    Raises:
+        GraphError: If `what` does not depend on `wrt`, or needs no gradient.
+
+    >>> import tinygrad_mlp as tg
+    >>> w = tg.Tensor(3.0, requires_grad=True, name="w")
+    >>> loss = w * w
+    >>> explanation = explain(loss, wrt=w, check=True)
+    >>> print(str(explanation).partition("Backward")[0])
+    How loss depends on w
+    =====================
+    loss is computed from w (scalar) by 1 op. 2 paths reach w; they add.
+    <BLANKLINE>
+    Forward
+    -------
+          w  = 3
+       loss  = w w
+             = 9   (scalar)
+    <BLANKLINE>
+    <BLANKLINE>
+    """
+    if isinstance(what, Op):
+        return opcard.explain_op(what, digits=digits)
+    if not isinstance(what, Tensor):
+        raise UsageError(
+            f"explain() of {type(what).__name__}", fix="Pass a tensor (a loss) or an op."
+        )
+    nodes = ancestors(what, through_constants=True)
+    known = {birth: clean(name) for birth, name in names(nodes).items()}
+    between = _between(what, wrt, nodes)
+    forward = [s for s in forward_steps(what, named=known) if s.node.birth in between]
+    backward: list[SeedStep | BackwardStep] = [
+        step
+        for step in backward_steps(what, named=known)
+        if isinstance(step, SeedStep) or step.x.birth in between
+    ]
+    words = Words(known, known[what.birth], digits)
+    targets = [wrt] if wrt is not None else [n for n in nodes if n.op is None and n.requires_grad]
+    totals = {s.x.birth: s.total for s in backward if isinstance(s, BackwardStep)}
+    if wrt is what:
+        totals[what.birth] = backward[0].total
+    paths = find_paths(what, wrt, nodes) if wrt is not None else None
+    blocks: list[Block] = [*_opening(what, wrt, forward, paths, words)]
+    blocks += _forward(forward, targets if wrt is not None else [], words)
+    blocks += _backward(summarised(backward, depth), words)
+    if paths is not None and wrt is not what:
+        blocks += _paths(paths, words)
+    blocks += _result(what, targets, totals, words, at=at, check=check)
+    contributions = _contributions(paths, backward, wrt)
+    gradient = totals.get(wrt.birth) if wrt is not None else None
+    return Explanation(tuple(blocks), what, contributions, gradient)
+
+
+def _between(root: Node, wrt: Node | None, nodes: Sequence[Node]) -> set[int]:
+    """What lies on the way from `wrt` to `root`, both included, by birth."""
+    if wrt is None:
+        return {node.birth for node in nodes if node.requires_grad}
+    reached = {wrt.birth}
+    for node in nodes:
+        for i, x in enumerate(node.inputs):
+            if x is not None and x.birth in reached and node.op.flows(i):
+                reached.add(node.birth)
+    if root.birth not in reached or not wrt.requires_grad:
+        why = "no path of ops with gradients leads from one to the other"
+        if not wrt.requires_grad:
+            why = f"{describe(wrt)} does not need a gradient"
+        raise GraphError(
+            f"{describe(root)} does not depend on {describe(wrt)}",
+            why=why,
+            fix="Pass a tensor that took part, made with requires_grad=True.",
+        )
+    return reached
+
+
+# -- the parts of the story ------------------------------------------------------------------
+
+
+def _opening(
+    root: Tensor, wrt: Tensor | None, forward: Sequence[ForwardStep], paths: Paths | None,
+    words: Words,
+) -> Iterator[Block]:  # fmt: skip
+    name = words.root
+    ops = plural(len(forward), "op")
+    if wrt is None or paths is None:
+        yield Heading(1, f"How {name} depends on its parameters")
+        yield Say((f"{name} is computed by {ops}. Its gradient flows back along every arrow.",))
+        return
+    yield Heading(1, f"How {name} depends on {words.known[wrt.birth]}")
+    target = words.known[wrt.birth]
+    reach = f"{plural(paths.count, 'path')} {'reaches' if paths.count == 1 else 'reach'} {target}"
+    add = "; they add" if paths.count > 1 else ""
+    yield Say(
+        (f"{name} is computed from {target} ({shape_text(wrt.shape)}) by {ops}. {reach}{add}.",)
+    )
+
+
+def _forward(
+    forward: Sequence[ForwardStep], given: Sequence[Tensor], words: Words
+) -> Iterator[Block]:
+    yield Heading(2, "Forward")
+    rows = [Row(words.name(x), words.value(x.data)) for x in given]
+    shown, left_out = _middle(list(forward))
+    for k, step in enumerate(shown):
+        if left_out and k == STEPS // 2:
+            rows.append(Row(Math("…", r"\ldots"), Math("", ""), "=", plural(left_out, "more op")))
+        rows.append(Row(words.name(step.node), words.formula(step.formula)))
+        rows.append(Row(Math("", ""), words.value(step.value), "=", shape_text(step.value.shape)))
+    yield Formulas(tuple(rows))
+
+
+def _middle(steps: list[Any]) -> tuple[list[Any], int]:
+    """The first and the last of many, and how many were left out."""
+    if len(steps) <= STEPS:
+        return steps, 0
+    return steps[: STEPS // 2] + steps[-STEPS // 2 :], len(steps) - STEPS
+
+
+def _backward(steps: Sequence[SeedStep | BackwardStep | Summary], words: Words) -> Iterator[Block]:
+    yield Heading(2, "Backward")
+    yield Say((
+        "In every step ", Math("g", "g"),
+        " is the gradient that arrives at the output of the op; the rule of the op turns it into "
+        "the gradient of one input.",
+    ))  # fmt: skip
+    shown, left_out = _middle(list(steps))
+    for number, step in enumerate(shown, start=1):
+        told = number
+        if left_out and number > STEPS // 2:
+            told += left_out
+            if number == STEPS // 2 + 1:
+                yield Say((f"… {plural(left_out, 'more step')} …",))
+        if isinstance(step, SeedStep):
+            yield Say(("The loss by itself: the gradient starts as 1.",), told)
+            yield Formulas((Row(words.partial(step.name), words.value(step.total)),))
+        elif isinstance(step, Summary):
+            yield Say((step.sentence,), told)
+        else:
+            yield from _edge(step, told, words)
+
+
+def _edge(step: BackwardStep, number: int, words: Words) -> Iterator[Block]:
+    """One edge: the rule with symbols, with shapes, with numbers, and the sum so far."""
+    spot = place(step.node.site)
+    where = f" ({clean(str(spot))})" if spot else ""
+    parts: list[Inline] = [f"{step.op.name}{where}: from ", words.name(step.node), " back to "]
+    parts += [words.name(step.x)]
+    if step.parts > 1:
+        parts.append(f", contribution {step.part} of {step.parts}: paths add")
+    yield Say(tuple(parts), number)
+    sign = "=" if step.part == 1 else "+="
+    rows = [Row(words.partial(step.x_name), words.formula(step.rule), sign,
+                f"g = ∂{words.root}/∂{step.name}")]  # fmt: skip
+    if step.contribution.ndim or step.upstream.ndim:
+        rows.append(Row(Math("", ""), words.shapes(step), "=", "shapes"))
+    if numbers := words.numbers(step):
+        rows.append(Row(Math("", ""), numbers))
+    rows.append(Row(Math("", ""), words.value(step.contribution)))
+    if step.part > 1:
+        rows.append(Row(words.partial(step.x_name), words.value(step.total), "=", "so far"))
+    yield Formulas(tuple(rows))
+
+
+def _paths(paths: Paths, words: Words) -> Iterator[Block]:
+    yield Heading(2, "Paths")
+    if not paths.listed:
+        yield Say((f"{plural(paths.count, 'path')}: too many to list, so they are summed per edge "
+                   "above.",))  # fmt: skip
+        return
+    for number, path in enumerate(paths.listed, start=1):
+        trail = " ← ".join(words.known[node.birth] for node in path.nodes)
+        yield Say((trail,), number)
+        product = words.product((np.ones(()), *path.factors)) if path.factors is not None else None
+        rows = [Row(words.partial(words.known[path.nodes[-1].birth], part=number),
+                    product or words.value(path.contribution))]  # fmt: skip
+        if product:
+            rows.append(Row(Math("", ""), words.value(path.contribution)))
+        yield Formulas(tuple(rows))
+
+
+def _result(
+    root: Tensor, targets: Sequence[Tensor], totals: Mapping[int, Array], words: Words,
+    *, at: int | tuple[int, ...] | None, check: bool,
+) -> Iterator[Block]:  # fmt: skip
+    yield Heading(2, "Result")
+    rows = []
+    for x in targets:
+        if x.birth not in totals:
+            continue
+        total, partial = totals[x.birth], words.partial(words.known[x.birth])
+        rows.append(Row(partial, words.value(total), "=", shape_text(total.shape)))
+        if at is not None:
+            entry = words.partial(words.known[x.birth], entry=at)
+            rows.append(Row(entry, words.value(np.asarray(total[at]))))
+        if check:
+            difference, worst = difference_quotients(root, x, total, at)
+            rows.append(Row(Math("", ""), words.value(difference), "≈",
+                            f"finite difference, at most {worst:.1e} off"))  # fmt: skip
+    yield Formulas(tuple(rows))
+
+
+def _contributions(
+    paths: Paths | None, backward: Sequence[SeedStep | BackwardStep], wrt: Tensor | None
+) -> tuple[Array, ...]:
+    """What adds up to the gradient: one array per path, or per edge where paths are too many."""
+    if paths is not None and paths.listed:
+        return tuple(path.contribution for path in paths.listed)
+    return tuple(
+        step.contribution
+        for step in backward
+        if isinstance(step, BackwardStep) and wrt is not None and step.x is wrt
+    )

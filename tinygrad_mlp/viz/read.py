@@ -1,0 +1,389 @@
+"""From the graph to the model of its picture.
+
+This file knows how a tensor becomes a box: its kind, its name, what is said of its numbers and
+which frame it stands in. It does not know coordinates or file formats. The graph is walked by
+`graph.ancestors`, named by `graph.names`, and formulas come from the records handed symbols.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from tinygrad_mlp.graph import Node as Tensor
+from tinygrad_mlp.graph import ancestors, module_path, names
+from tinygrad_mlp.origin import Scope, place
+from tinygrad_mlp.symbol import formula
+from tinygrad_mlp.viz.fold import Depth, Unit, chain_of, plan
+from tinygrad_mlp.viz.labels import (
+    NOT_YET,
+    clean,
+    elide,
+    gradient_text,
+    plural,
+    shape_text,
+    thousands,
+    value_text,
+)
+from tinygrad_mlp.viz.model import Edge, Group, Kind, Node, Picture
+
+__all__ = ["Failure", "read"]
+
+LONGEST_FORMULA = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An op that could not be applied: the op and what it was handed."""
+
+    op: Any
+    inputs: tuple[Any, ...]
+    complaint: str
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What is known while a graph is read."""
+
+    named: dict[int, str]
+    results: set[int]
+    values: bool
+    grads: bool
+    shapes: bool
+    groups: dict[int, Group] = field(default_factory=dict)
+    paths: dict[str, str] = field(default_factory=dict)
+
+
+def read(
+    root: Tensor | None,
+    *,
+    depth: Depth = "auto",
+    fold: bool | None = None,
+    values: bool = True,
+    grads: bool = True,
+    shapes: bool = True,
+    failure: Failure | None = None,
+    also: Sequence[Tensor] = (),
+    title: str = "",
+) -> Picture:
+    """Read the graph of `root` into a picture.
+
+    Args:
+        root: The result; None if the forward pass failed.
+        depth: How many levels of modules stay open.
+        fold: Whether repeated blocks are folded.
+        values: Whether numbers are shown.
+        grads: Whether gradients are shown.
+        shapes: Whether shapes are shown.
+        failure: The op at which the forward pass failed.
+        also: Other results to draw.
+        title: What the picture shows; by default the name of `root`.
+    """
+    nodes = _everything([root, *also] if failure is None else failure.inputs)
+    results = {x.birth for x in (root, *also) if x is not None}
+    units, note = plan(nodes, depth=depth, fold=fold)
+    reading = _Reading(
+        names(nodes if len(nodes) <= 50_000 else _shown(units)), results, values, grads, shapes
+    )
+    homes = _homes(units)
+    boxes: list[Node] = []
+    edges: list[Edge] = []
+    made_by: dict[int, tuple[str, str]] = {}
+    for unit in units:
+        key = f"n{len(boxes)}"
+        constants = _constants(unit, len(boxes), reading) if unit.kind == "op" else []
+        boxes += constants
+        key = f"n{len(boxes)}"
+        group = _group(homes[id(unit)], reading)
+        boxes.append(_box(unit, key, group, reading))
+        edges += _arrows(unit, key, made_by, constants)
+        shape = shape_text(unit.last.shape) if shapes and unit.kind != "leaf" else ""
+        for node in unit.nodes + unit.inside:
+            made_by[node.birth] = (key, shape)
+    if failure is not None:
+        boxes.append(_failed(failure, f"n{len(boxes)}"))
+        edges += [
+            Edge(tail=made_by[x.birth][0], head=boxes[-1].key, operand=i, label=made_by[x.birth][1])
+            for i, x in enumerate(failure.inputs)
+            if getattr(x, "birth", None) in made_by
+        ]
+    boxes, groups = _without_lonely_groups(boxes, list(reading.groups.values()))
+    name = title or (f"The graph of {boxes[-1].title}" if failure is None else "What failed")
+    return Picture(
+        title=name,
+        description=_description(boxes, edges, note),
+        nodes=tuple(boxes),
+        edges=tuple(edges),
+        groups=tuple(groups),
+        note=note,
+    )
+
+
+def _everything(results: Sequence[Any]) -> list[Tensor]:
+    """The graph of several results, oldest first."""
+    found = {
+        node.birth: node
+        for x in results
+        if _is_node(x)
+        for node in ancestors(x, through_constants=True)
+    }
+    return [found[birth] for birth in sorted(found)]
+
+
+def _shown(units: Iterable[Unit]) -> list[Tensor]:
+    """Of a huge graph only what gets a box of its own is named."""
+    return [node for unit in units for node in (unit.nodes[0], unit.last)]
+
+
+# -- boxes -----------------------------------------------------------------------------------
+
+
+def _box(unit: Unit, key: str, group: str | None, reading: _Reading) -> Node:
+    node = unit.last
+    if unit.kind == "leaf" and len(unit.nodes) > 1:
+        return _bundle(unit, key)
+    name = reading.named.get(node.birth, "")
+    kind = _KINDS[unit.kind]
+    if kind == Kind.OP and node.birth in reading.results:
+        kind = Kind.OUTPUT
+    if unit.kind == "leaf" and node.requires_grad:
+        kind = Kind.PARAMETER
+    text, loud = value_text(node.data)
+    gradient, louder = _gradient(node)
+    title, subtitle, written = name, "" if node.op is None else node.op.name, ""
+    if unit.kind == "op":
+        written = elide(_formula(node, group, reading), LONGEST_FORMULA)
+    elif unit.kind == "module" and unit.scope is not None:
+        path, title = module_path(unit.scope), type(unit.scope[1]).__name__
+        title = f"{path} · {title}" if path else title
+        subtitle = plural(len(unit.nodes), "op")
+    elif unit.kind in {"repeat", "stretch"}:
+        blocks = " → ".join(unit.block[:4]) + (" → …" if len(unit.block) > 4 else "")
+        title = f"{blocks}  × {thousands(unit.times)}" if unit.times > 1 else "…"
+        subtitle = plural(len(unit.nodes), "op")
+    if unit.inside:
+        count = sum(leaf.size for leaf in unit.inside)
+        subtitle += f", {plural(count, 'parameter')}"
+    return Node(
+        key=key,
+        kind=kind,
+        title=clean(_short(title, group, reading)),
+        subtitle=clean(subtitle),
+        formula=written,
+        shape=shape_text(node.shape) if reading.shapes else "",
+        value=text if reading.values else "",
+        gradient=gradient if reading.grads else "",
+        group=group,
+        loud=(loud and reading.values) or (louder and reading.grads),
+        facts=_facts(unit, name),
+        source=node.birth,
+        times=unit.times,
+    )
+
+
+_KINDS = {
+    "leaf": Kind.INPUT,
+    "op": Kind.OP,
+    "module": Kind.MODULE,
+    "repeat": Kind.FOLD,
+    "stretch": Kind.FOLD,
+}
+
+
+def _bundle(unit: Unit, key: str) -> Node:
+    """Many leaves that the same box reads."""
+    kind = Kind.PARAMETER if unit.last.requires_grad else Kind.INPUT
+    what = "parameter" if unit.last.requires_grad else "input"
+    return Node(key=key, kind=kind, title=plural(len(unit.nodes), what), source=unit.last.birth)
+
+
+def _gradient(node: Tensor) -> tuple[str, bool]:
+    if not node.requires_grad:
+        return "", False
+    if node.grad is None:
+        return NOT_YET, False
+    return gradient_text(
+        getattr(node.grad, "data", node.grad) if _is_node(node.grad) else node.grad
+    )
+
+
+def _is_node(x: Any) -> bool:
+    return hasattr(x, "birth")
+
+
+def _formula(node: Tensor, group: str | None, reading: _Reading) -> str:
+    """What the op computes, with short names for what stands in the same frame."""
+    operands = [
+        _short(clean(reading.named[x.birth], 24), group, reading)
+        if x is not None
+        else None
+        if np.ndim(value) == 0
+        else "const"
+        for x, value in zip(node.inputs, node.values[1:], strict=True)
+    ]
+    return str(formula(node.op, node.values, node.attrs, operands))
+
+
+def _short(name: str, group: str | None, reading: _Reading) -> str:
+    """A parameter's name without the path that its frame shows already."""
+    path = reading.paths.get(group or "", "")
+    return name.removeprefix(f"{path}.") if path else name
+
+
+def _facts(unit: Unit, name: str) -> tuple[tuple[str, str], ...]:
+    node = unit.last
+    facts = []
+    spot = place(node.site)
+    if unit.kind in {"op", "leaf"} and name:
+        facts.append(("tensor", clean(name, 80)))
+    if spot is not None:
+        facts.append(("from", f"{clean(str(spot), 60)}"))
+        if spot.expression and node.op is not None:
+            facts.append(("code", clean(spot.expression, 80)))
+    path = "" if node.op is None else _module_title(node.scope)
+    if path:
+        facts.append(("in", path))
+    return tuple(facts)
+
+
+def _constants(unit: Unit, start: int, reading: _Reading) -> list[Node]:
+    """Boxes for arrays that are no tensors; plain numbers stand in the formula."""
+    node = unit.last
+    arrays = [
+        (i, np.asarray(value))
+        for i, (x, value) in enumerate(zip(node.inputs, node.values[1:], strict=True))
+        if x is None and np.ndim(value) > 0
+    ]
+    return [
+        Node(
+            key=f"n{start + k}",
+            kind=Kind.INPUT,
+            title="const",
+            shape=shape_text(array.shape) if reading.shapes else "",
+            value=value_text(array)[0] if reading.values else "",
+            facts=(("operand", str(i)),),
+        )
+        for k, (i, array) in enumerate(arrays)
+    ]
+
+
+def _failed(failure: Failure, key: str) -> Node:
+    shapes = " and ".join(shape_text(np.shape(getattr(x, "data", x))) for x in failure.inputs)
+    return Node(
+        key=key,
+        kind=Kind.FAILED,
+        title=failure.op.name,
+        subtitle="failed",
+        value=elide(f"shapes {shapes}", 40),
+        loud=True,
+        facts=(("error", clean(failure.complaint, 200)),),
+    )
+
+
+# -- arrows ----------------------------------------------------------------------------------
+
+
+def _arrows(
+    unit: Unit, key: str, made_by: Mapping[int, tuple[str, str]], constants: Sequence[Node]
+) -> list[Edge]:
+    own = {node.birth for node in unit.nodes}
+    arrows: list[Edge] = []
+    seen: set[str] = set()
+    for node in unit.nodes:
+        for i, x in enumerate(node.inputs):
+            if x is None or x.birth in own or x.birth not in made_by:
+                continue
+            tail, label = made_by[x.birth]
+            if unit.kind != "op" and tail in seen:
+                continue
+            seen.add(tail)
+            arrows.append(Edge(tail=tail, head=key, operand=i, label=label))
+    for constant in constants:
+        arrows.append(Edge(tail=constant.key, head=key, operand=int(constant.facts[0][1])))
+    return sorted(arrows, key=lambda edge: edge.operand)
+
+
+# -- frames ----------------------------------------------------------------------------------
+
+
+def _homes(units: Sequence[Unit]) -> dict[int, list[Any]]:
+    """The module calls that every unit stands in; parameters stand with their readers."""
+    homes: dict[int, list[Any]] = {}
+    readers: dict[int, list[list[Any]]] = {}
+    for unit in units:
+        if unit.kind == "leaf":
+            continue
+        chain = chain_of(unit.scope)
+        if unit.kind == "module":
+            chain = chain[:-1]
+        homes[id(unit)] = chain
+        for node in unit.nodes:
+            for x in node.inputs:
+                if x is not None and x.op is None and x.requires_grad:
+                    readers.setdefault(x.birth, []).append(chain)
+    for unit in units:
+        if unit.kind == "leaf":
+            homes[id(unit)] = _common(readers.get(unit.last.birth, [[]]))
+    return homes
+
+
+def _common(chains: Sequence[list[Any]]) -> list[Any]:
+    """The calls that all chains begin with."""
+    shared = []
+    for calls in zip(*chains, strict=False):
+        if any(call is not calls[0] for call in calls):
+            break
+        shared.append(calls[0])
+    return shared
+
+
+def _group(chain: Sequence[Any], reading: _Reading) -> str | None:
+    parent: str | None = None
+    for call in chain:
+        if id(call) not in reading.groups:
+            key = f"g{len(reading.groups)}"
+            reading.groups[id(call)] = Group(key=key, title=_module_title(call), parent=parent)
+            reading.paths[key] = module_path(call)
+        parent = reading.groups[id(call)].key
+    return parent
+
+
+def _module_title(scope: Scope) -> str:
+    if scope is None:
+        return ""
+    path, kind = module_path(scope), type(scope[1]).__name__
+    return clean(f"{path} · {kind}" if path else kind, 48)
+
+
+def _without_lonely_groups(
+    boxes: list[Node], groups: list[Group]
+) -> tuple[list[Node], list[Group]]:
+    """Take away frames round a single box: the box itself says which module it is."""
+    parents = {group.key: group.parent for group in groups}
+    inhabitants = Counter(box.group for box in boxes if box.group)
+    inhabitants.update(group.parent for group in groups if group.parent)
+    lonely = {group.key for group in groups if inhabitants[group.key] < 2}
+
+    def home(key: str | None) -> str | None:
+        while key in lonely:
+            key = parents[key] if key else None
+        return key
+
+    kept = [replace(g, parent=home(g.parent)) for g in groups if g.key not in lonely]
+    return [replace(box, group=home(box.group)) for box in boxes], kept
+
+
+def _description(boxes: Sequence[Node], edges: Sequence[Edge], note: str) -> str:
+    """The picture in words."""
+    kinds = Counter(box.kind for box in boxes)
+    listed = ", ".join(f"{thousands(kinds[kind])} of kind {kind}" for kind in Kind if kinds[kind])
+    text = f"{plural(len(boxes), 'box').replace('boxs', 'boxes')} ({listed}) "
+    text += f"and {plural(len(edges), 'arrow')}, from the inputs to {boxes[-1].title}."
+    last = boxes[-1]
+    if last.value:
+        text += f" {last.title} is {last.value}."
+    return text + (f" {note}." if note else "")

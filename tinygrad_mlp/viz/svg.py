@@ -1,0 +1,258 @@
+"""The picture as SVG: one file for light and dark, readable by people and by screen readers.
+
+This file knows shapes, colours (as the names of CSS classes) and how text is escaped. It does
+not know the graph: it writes the model of a picture at the places that `layout.py` found.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import html
+from collections.abc import Iterator, Sequence
+from typing import Literal, TypeAlias
+
+from tinygrad_mlp.viz.assets import asset
+from tinygrad_mlp.viz.labels import width
+from tinygrad_mlp.viz.layout import Box, Frame, Layout, Point, Size, lay_out
+from tinygrad_mlp.viz.model import Kind, Node, Picture
+
+__all__ = ["Theme", "attribute", "place", "stylesheet", "svg", "wrap"]
+
+Theme: TypeAlias = Literal["auto", "light", "dark"]
+
+MARGIN = 14.0
+SIDE, ABOVE, TITLE, LINE = 14.0, 7.0, 17.0, 15.0
+TITLE_SIZE, TEXT_SIZE, LABEL_SIZE = 12.5, 11.0, 10.5
+
+
+def attribute(text: str) -> str:
+    """Text for inside an element or an attribute."""
+    return html.escape(text, quote=True)
+
+
+def n(x: float) -> str:
+    """A coordinate, without needless digits."""
+    return f"{x:.1f}".removesuffix(".0")
+
+
+def stylesheet(theme: Theme = "auto") -> str:
+    """The style of pictures, for one theme or for whichever the reader prefers."""
+    shared = asset("picture.css")
+    if theme != "auto":
+        return shared + asset(f"{theme}.css")
+    dark = asset("dark.css")
+    return f"{shared}{asset('light.css')}@media (prefers-color-scheme: dark) {{\n{dark}}}\n"
+
+
+# -- sizes -----------------------------------------------------------------------------------
+
+
+def size_of(node: Node, *, labelled: bool = False) -> Size:
+    """How much room a box needs."""
+    head = width(node.title, TITLE_SIZE, bold=True)
+    if _beside(node):
+        head += 10 + width(_beside(node), TEXT_SIZE)
+    bold = node.loud
+    lines = [width(_line(role, text), TEXT_SIZE, bold=bold) for role, text in node.lines]
+    if node.subtitle and not node.formula:
+        lines.append(width(node.subtitle, TEXT_SIZE))
+    wide = max([head, *lines]) + 2 * SIDE
+    tall = 2 * ABOVE + TITLE + LINE * len(lines)
+    return Size(round(wide, 1), round(tall, 1), 1.0 if labelled else 0.0)
+
+
+def _beside(node: Node) -> str:
+    return node.shape
+
+
+def _line(role: str, text: str) -> str:
+    return f"= {text}" if role == "formula" else text
+
+
+def place(picture: Picture, *, down: bool = False) -> Layout:
+    """Lay a picture out."""
+    labels = {edge.tail: edge.label for edge in picture.edges if edge.label}
+    sizes = {}
+    for node in picture.nodes:
+        size = size_of(node)
+        label = labels.get(node.key)
+        sizes[node.key] = Size(size.w, size.h, width(label, LABEL_SIZE) if label else 0.0)
+    return lay_out(
+        sizes,
+        [(edge.tail, edge.head) for edge in picture.edges],
+        {node.key: node.group for node in picture.nodes},
+        {g.key: Frame(g.parent, width(g.title, LABEL_SIZE)) for g in picture.groups},
+        down=down,
+    )
+
+
+# -- writing ---------------------------------------------------------------------------------
+
+
+def svg(picture: Picture, layout: Layout | None = None, *, theme: Theme = "auto",
+        down: bool = False) -> str:  # fmt: skip
+    """Write a picture.
+
+    Args:
+        picture: What to write.
+        layout: Where it stands; worked out if not given.
+        theme: Colours for light or dark paper, or for whichever the reader prefers.
+        down: Whether arrows run downward.
+    """
+    layout = layout or place(picture, down=down)
+    parts = list(_parts(picture, layout, down=down))
+    note = picture.note
+    wide = max(layout.width, width(note, LABEL_SIZE) if note else 0.0)
+    tall = layout.height + (20.0 if note else 0.0)
+    if note:
+        parts.append(
+            f'<text class="note" x="0" y="{n(layout.height + 16)}">{attribute(note)}</text>'
+        )
+    return wrap(picture.title, picture.description, wide, tall, parts, theme)
+
+
+def wrap(
+    title: str, description: str, wide: float, tall: float, parts: Sequence[str], theme: Theme
+) -> str:
+    """Put the root element, title, description and style round the parts of a picture."""
+    body = "\n".join(parts)
+    mark = "tg" + hashlib.sha256(f"{title}{wide}{tall}{body}".encode()).hexdigest()[:8]
+    w, h = wide + 2 * MARGIN, tall + 2 * MARGIN
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="tg" role="img" '
+        f'aria-labelledby="{mark}-title {mark}-desc" width="{n(w)}" height="{n(h)}" '
+        f'viewBox="{n(-MARGIN)} {n(-MARGIN)} {n(w)} {n(h)}">\n'
+        f'<title id="{mark}-title">{attribute(title)}</title>\n'
+        f'<desc id="{mark}-desc">{attribute(description)}</desc>\n'
+        f"<style>\n{stylesheet(theme)}</style>\n"
+        f'<rect class="paper" x="{n(-MARGIN)}" y="{n(-MARGIN)}" width="{n(w)}" '
+        f'height="{n(h)}"/>\n{body}\n</svg>\n'
+    )
+
+
+def _parts(picture: Picture, layout: Layout, *, down: bool) -> Iterator[str]:
+    for group in picture.groups:
+        b = layout.frames[group.key]
+        yield (
+            f'<g data-key="{group.key}"><rect class="frame" x="{n(b.x)}" y="{n(b.y)}" '
+            f'width="{n(b.w)}" height="{n(b.h)}" rx="12"/>'
+            f'<text class="frame-title" x="{n(b.x + 13)}" y="{n(b.y + 17)}">'
+            f"{attribute(group.title)}</text></g>"
+        )
+    for edge, line in zip(picture.edges, layout.lines, strict=True):
+        yield (
+            f'<g class="edge" data-tail="{edge.tail}" data-head="{edge.head}" '
+            f'data-operand="{edge.operand}"><path class="line" d="{curve(line, down=down)}"/>'
+            f'<path class="tip" d="{tip(line[-1], down=down)}"/></g>'
+        )
+    yield from _labels(picture, layout, down=down)
+    for node in picture.nodes:
+        yield _node(node, layout.boxes[node.key])
+
+
+def curve(points: Sequence[Point], *, down: bool) -> str:
+    """A line through points: straight across columns, bent in the gaps between them."""
+    path = [f"M{n(points[0].x)} {n(points[0].y)}"]
+    points = [*points[:-1], _short_of(points[-1], down=down)]
+    for a, b in zip(points, points[1:], strict=False):
+        if down:
+            if a.x == b.x:
+                path.append(f"V{n(b.y)}")
+            else:
+                half = n((a.y + b.y) / 2)
+                path.append(f"C{n(a.x)} {half} {n(b.x)} {half} {n(b.x)} {n(b.y)}")
+        elif a.y == b.y:
+            path.append(f"H{n(b.x)}")
+        else:
+            half = n((a.x + b.x) / 2)
+            path.append(f"C{half} {n(a.y)} {half} {n(b.y)} {n(b.x)} {n(b.y)}")
+    return "".join(path)
+
+
+def _short_of(p: Point, *, down: bool) -> Point:
+    return Point(p.x, p.y - 6) if down else Point(p.x - 6, p.y)
+
+
+def tip(p: Point, *, down: bool) -> str:
+    """The head of an arrow that ends at a point."""
+    if down:
+        return f"M{n(p.x)} {n(p.y)}l-3.6 -8h7.2z"
+    return f"M{n(p.x)} {n(p.y)}l-8 -3.6v7.2z"
+
+
+def _labels(picture: Picture, layout: Layout, *, down: bool) -> Iterator[str]:
+    """The shape that flows, once for every box that it flows out of."""
+    done = set()
+    for edge in picture.edges:
+        if not edge.label or edge.tail in done:
+            continue
+        done.add(edge.tail)
+        b = layout.boxes[edge.tail]
+        if down:
+            x, y = b.x + b.w / 2 + 5, b.y + b.h + 12
+        else:
+            x, y = b.x + b.w + 4, b.y + b.h / 2 - 5
+        yield f'<text class="label" x="{n(x)}" y="{n(y)}">{attribute(edge.label)}</text>'
+
+
+def _node(node: Node, b: Box) -> str:
+    loud = " loud" if node.loud else ""
+    parts = [
+        f'<g class="node {node.kind}{loud}" data-key="{node.key}">'
+        f"<title>{attribute(node.sentence)}</title>{outline(node.kind, b)}"
+    ]
+    y = b.y + ABOVE + 13
+    title = f'<text class="title" x="{n(b.x + SIDE)}" y="{n(y)}">{attribute(node.title)}</text>'
+    parts.append(title)
+    if _beside(node):
+        parts.append(
+            f'<text class="shape" text-anchor="end" x="{n(b.x + b.w - SIDE)}" y="{n(y)}">'
+            f"{attribute(_beside(node))}</text>"
+        )
+    y += 2
+    lines = [(role, _line(role, text)) for role, text in node.lines]
+    if node.subtitle and not node.formula:
+        lines.insert(0, ("formula", node.subtitle))
+    for role, text in lines:
+        y += LINE
+        parts.append(
+            f'<text class="{role}" x="{n(b.x + SIDE)}" y="{n(y)}">{attribute(text)}</text>'
+        )
+    return "".join(parts) + "</g>"
+
+
+def outline(kind: Kind, b: Box) -> str:
+    """The shape of a kind: told apart without colour as well."""
+    x, y, w, h = n(b.x), n(b.y), n(b.w), n(b.h)
+    right, bottom = n(b.x + b.w), n(b.y + b.h)
+    plain = f'<rect class="body" x="{x}" y="{y}" width="{w}" height="{h}"'
+    if kind == Kind.INPUT:
+        return f'{plain}/><rect class="trim" x="{x}" y="{y}" width="4" height="{h}"/>'
+    if kind == Kind.PARAMETER:
+        c = 9
+        return (
+            f'<path class="body" d="M{n(b.x + c)} {y}H{n(b.x + b.w - c)}L{right} {n(b.y + c)}'
+            f"V{n(b.y + b.h - c)}L{n(b.x + b.w - c)} {bottom}H{n(b.x + c)}L{x} {n(b.y + b.h - c)}"
+            f'V{n(b.y + c)}z"/>'
+        )
+    if kind == Kind.OUTPUT:
+        return (
+            f'{plain} rx="5"/><rect class="trim" x="{n(b.x + 3)}" y="{n(b.y + 3)}" '
+            f'width="{n(b.w - 6)}" height="{n(b.h - 6)}" rx="3"/>'
+        )
+    if kind == Kind.MODULE:
+        return (
+            f'{plain} rx="4"/><path class="trim" d="M{n(b.x + 5)} {y}V{bottom}'
+            f'M{n(b.x + b.w - 5)} {y}V{bottom}"/>'
+        )
+    if kind == Kind.FOLD:
+        return (
+            f'<rect class="trim" x="{n(b.x + 4)}" y="{n(b.y - 4)}" width="{w}" height="{h}" '
+            f'rx="8"/>{plain} rx="8"/>'
+        )
+    if kind == Kind.FAILED:
+        cx, cy = b.x + b.w - 14, b.y + 14
+        return (
+            f'{plain} rx="14"/><path class="trim" d="M{n(cx - 5)} {n(cy - 5)}l10 10m0 -10l-10 10"/>'
+        )
+    return f'{plain} rx="14"/>'
