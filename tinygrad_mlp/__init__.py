@@ -20,26 +20,38 @@ from tinygrad_mlp.transforms import grad, hessian, hvp, jacobian, jvp, value_and
 __version__ = "0.1.0"
 
 _LAZY: dict[str, str] = {
+    "Drawing": "viz",
+    "Explanation": "viz",
     "History": "training",
     "Parameter": "nn",
+    "backward_steps": "steps",
     "compile": "program",
     "data": "data",
+    "draw": "viz",
     "evaluate": "training",
+    "explain": "viz",
     "fit": "training",
+    "forward_steps": "steps",
     "functional": "functional",
     "nn": "nn",
     "optim": "optim",
 }
 
 __all__ = [
+    "Drawing",
+    "Explanation",
     "History",
     "Parameter",
     "Tensor",
+    "backward_steps",
     "compile",
     "data",
+    "draw",
     "enable_grad",
     "evaluate",
+    "explain",
     "fit",
+    "forward_steps",
     "functional",
     "grad",
     "hessian",
