@@ -61,10 +61,11 @@ def names(nodes: Iterable[Node]) -> dict[int, str]:
     """
     nodes = list(nodes)
     paths = _parameter_paths(nodes)
+    results = _results(nodes)
     taken: dict[str, int] = {}
     result: dict[int, str] = {}
     for node in nodes:
-        wanted = node.name or paths.get(node.birth) or _variable(node)
+        wanted = node.name or paths.get(node.birth) or _variable(node, results)
         if wanted is None:
             wanted = "input" if node.op is None else node.op.name
         count = taken[wanted] = taken.get(wanted, 0) + 1
@@ -75,15 +76,31 @@ def names(nodes: Iterable[Node]) -> dict[int, str]:
     return result
 
 
-def _variable(node: Node) -> str | None:
-    """The variable that holds the node, unless the line is inside some module's call."""
+def _variable(node: Node, results: dict[int, int]) -> str | None:
+    """The variable that holds the node, unless only a shipped module ever held it."""
+    call = _shipped_call(node.scope)
+    if call is not None and results[id(call)] != node.birth:
+        return None
     spot = place(node.site)
-    return None if spot is None or (node.op is not None and _inner(node)) else spot.variable
+    return None if spot is None else spot.variable
 
 
-def _inner(node: Node) -> bool:
-    """Whether the node was made by a shipped layer, of whose lines the user sees none."""
-    return node.scope is not None and type(node.scope[1]).__module__.startswith(__package__)
+def _results(nodes: Iterable[Node]) -> dict[int, int]:
+    """The last node that each call of a shipped module made: what the user's variable got."""
+    last: dict[int, int] = {}
+    for node in nodes:
+        call = _shipped_call(node.scope)
+        if call is not None:
+            last[id(call)] = node.birth if node.op is not None else 0
+    return last
+
+
+def _shipped_call(scope: Scope) -> Scope:
+    """The call of a shipped module that a node was made in, as the user's own line made it."""
+    call = None
+    while scope is not None and type(scope[1]).__module__.startswith(__package__):
+        call, scope = scope, scope[0]
+    return call
 
 
 def _parameter_paths(nodes: Iterable[Node]) -> dict[int, str]:
