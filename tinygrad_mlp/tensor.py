@@ -28,6 +28,7 @@ __all__ = ["Tensor", "astensor", "record", "tensor"]
 
 ndarray = np.ndarray
 NUMBERS = frozenset((float, int, bool))
+NOTHING: Attrs = {}
 _new = object.__new__
 
 
@@ -103,7 +104,7 @@ class Tensor(Operand):
         self.op = None
         self.inputs = ()
         self.values = ()
-        self.attrs: Attrs = {}
+        self.attrs: Attrs = NOTHING
         self.hooks: dict[int, Callable[[Array], Array | None]] | None = None
         self.birth = tick()
         self.written = 0
@@ -137,6 +138,8 @@ class Tensor(Operand):
         None until a backward pass has reached it.
         """
         gradient = self._grad if cells.watcher is None else cells.watcher.read(self, "grad")
+        if gradient is None or type(gradient) is ndarray:
+            return gradient
         if isinstance(gradient, np.generic):
             gradient = self._grad = np.asarray(gradient)
         return gradient
@@ -463,8 +466,9 @@ def _keep(node: Tensor, gradient: Array) -> None:
 
 
 def _keep_leaves(node: Tensor, gradient: Array) -> None:
+    """As `_keep`, for a graph that is forgotten as it goes."""
     if node.op is None:
-        _keep(node, gradient)
+        node._grad = gradient if node._grad is None else node.grad + gradient
 
 
 # -- turning things into arrays --------------------------------------------------------------

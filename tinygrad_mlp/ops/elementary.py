@@ -74,14 +74,15 @@ tanh = Op(
     doc="The hyperbolic tangent.",
 )
 
-# By bytes per number: exp overflows beyond these, where a sigmoid is no normal number any more.
-LARGEST_EXPONENT = {2: 11.0, 4: 88.0}
+# By NumPy's letter for the dtype: exp overflows beyond these, where a sigmoid is smaller than
+# every normal number.
+LARGEST_EXPONENT = {"e": 11.0, "f": 88.0}
 
 
 def sigmoid_forward(x: Array) -> Array:
     """``1 / (1 + exp(-x))`` with the exponent held below overflow: 2-3 ulp, no warning."""
-    z = np.minimum(-x, LARGEST_EXPONENT.get(x.dtype.itemsize, 709.0))
-    return np.reciprocal(1.0 + np.exp(z))
+    z = np.maximum(x, -LARGEST_EXPONENT.get(x.dtype.char, 709.0))
+    return np.reciprocal(1.0 + np.exp(-z))
 
 
 sigmoid = Op(
