@@ -32,6 +32,8 @@ The tree::
 
 from __future__ import annotations
 
+from typing import Any
+
 __all__ = [
     "CaptureError",
     "DTypeError",
@@ -67,6 +69,9 @@ def message(what: str, *, where: str = "", why: str = "", fix: str = "") -> str:
 
 class TinygradError(Exception):
     """The root of the tree: what, where, why and fix are attributes too."""
+
+    failed: tuple[Any, tuple[Any, ...]] | None = None
+    """The op that could not be applied and what it was handed, if it was an op."""
 
     def __init__(self, what: str, *, where: str = "", why: str = "", fix: str = "") -> None:
         self.what, self.where, self.why, self.fix = what, where, why, fix

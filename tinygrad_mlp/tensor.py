@@ -18,7 +18,7 @@ import numpy as np
 
 from tinygrad_mlp import cells
 from tinygrad_mlp.autodiff import FREED, backpropagate, first_gradient, grad_enabled
-from tinygrad_mlp.errors import DTypeError, GraphError, ShapeError, UnsupportedError, UsageError
+from tinygrad_mlp.errors import DTypeError, GraphError, ShapeError, TinygradError, UsageError
 from tinygrad_mlp.graph import describe
 from tinygrad_mlp.ops import READERS, Array, Attrs, Op, Operand
 from tinygrad_mlp.ops.arithmetic import add
@@ -534,8 +534,11 @@ def _history(item: Tensor) -> UsageError:
 
 def _refused(op: Op, inputs: tuple[Array, ...], error: Exception) -> Exception:
     """NumPy's complaint about an op, with the op and the operands named."""
-    if isinstance(error, UnsupportedError | UsageError | ShapeError):
+    if isinstance(error, TinygradError):
+        error.failed = error.failed or (op, inputs)
         return error
     shapes = " and ".join(str(np.shape(x._data if isinstance(x, Tensor) else x)) for x in inputs)
     kind = ShapeError if isinstance(error, ValueError) else UsageError
-    return kind(f"{op.name} of {shapes}", why=str(error))
+    refusal = kind(f"{op.name} of {shapes}", why=str(error))
+    refusal.failed = (op, inputs)
+    return refusal
