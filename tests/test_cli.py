@@ -28,6 +28,8 @@ def run(capsys, *words):
 
 # ------------------------------------------------------------------ the demo
 
+SUFFIXES = ("txt", "md", "html", "tex")
+
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
@@ -74,12 +76,25 @@ def test_the_history_is_what_was_printed(demo):
     ]
 
 
-def test_the_chain_rule_of_the_demo_ends_at_the_weights_in_its_own_numbers(demo):
+def test_the_chain_rule_of_the_demo_is_told_in_its_own_numbers(demo):
+    """One entry of the first weights: the graph's gradient, in every format, and it is right."""
     out, _ = demo
-    text = out.joinpath("chain_rule.txt").read_text(encoding="utf-8")
-    assert "∂loss/∂loss = 1" in text
-    assert "∂loss/∂W2" in text
-    assert "∂loss/∂W1" in text
+    told = {suffix: out.joinpath(f"chain_rule.{suffix}").read_text("utf-8") for suffix in SUFFIXES}
+    gradient = re.search(r"∂loss/∂W1\[0, 0\]  = (\S+)", told["txt"])[1]
+    assert all(gradient in text for text in told.values())
+    rng = np.random.default_rng(0)
+    W1, W2 = rng.uniform(size=(5, 2)), rng.uniform(size=(1, 5))
+    x, t = np.array([0.3, 0.1]), np.array([0.4])
+    h = 1 / (1 + np.exp(-(W1 @ x)))
+    o = 1 / (1 + np.exp(-(W2 @ h)))
+    delta = W2.T @ ((o - t) * o * (1 - o)) * h * (1 - h)
+    assert float(gradient) == pytest.approx(delta[0] * x[0], rel=1e-3)
+
+
+@pytest.mark.parametrize("name", ["graph.svg", "trained.svg"])
+def test_the_pictures_of_the_readme_are_the_demos(demo, golden, name):
+    out, _ = demo
+    golden(f"../../docs/images/{name}", out.joinpath(name).read_text(encoding="utf-8"))
 
 
 def test_the_code_of_the_demo_is_the_step_of_the_lesson(demo):

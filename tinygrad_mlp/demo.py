@@ -14,13 +14,13 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm.auto import tqdm
 
 import tinygrad_mlp as tg
 from tinygrad_mlp import nn, optim
-from tinygrad_mlp.steps import backward_steps
 
 __all__ = ["learn_to_add"]
 
@@ -31,8 +31,8 @@ def learn_to_add(out: Path, epochs: int = 50, seed: int = 0) -> tg.History:
     model = nn.MLP(
         num_inputs=2, hidden_layers=[5], num_outputs=1, bias=False, init=nn.init.uniform(), rng=rng
     )
-    for name, weight in zip(("W1", "W2"), model.parameters(), strict=True):
-        weight.name = name  # what the pictures shall call them
+    W1, W2 = model.parameters()
+    W1.name, W2.name = "W1", "W2"  # what the pictures shall call them
     optimizer = optim.SGD(model.parameters(), lr=0.1)
 
     pairs = rng.uniform(0, 0.5, size=(1000, 2))
@@ -50,12 +50,13 @@ def learn_to_add(out: Path, epochs: int = 50, seed: int = 0) -> tg.History:
         optimizer.step()  # W −= lr · gradient
         return loss
 
-    # Before it learns: one sample through the network, and the chain rule back.
-    loss = error(tg.Tensor([0.3, 0.1], name="inputs"), tg.Tensor([0.4], name="target"))
+    # One sample through the untrained network, and back: what a step is made of.
+    sample = tg.Tensor([0.3, 0.1], name="inputs")
+    loss = error(sample, tg.Tensor([0.4], name="target"))
     loss.backward()
-    chain_rule = "\n".join(str(step) for step in backward_steps(loss))
-    out.joinpath("chain_rule.txt").write_text(chain_rule + "\n", encoding="utf-8")
-    print(f"Untrained, it believes that 0.3 + 0.1 is equal to {model([0.3, 0.1]).item():.4f}\n")
+    graph, chain_rule = tg.draw(loss), tg.explain(loss, wrt=W1, at=(0, 0), check=True)
+    untrained = tg.draw(model, sample, level="neurons")
+    print(f"Untrained, it believes that 0.3 + 0.1 is equal to {model(sample).item():.4f}\n")
 
     # Training. The step is recorded twice, and from then on runs as the NumPy code that it is.
     fast_step = tg.compile(step)
@@ -69,16 +70,27 @@ def learn_to_add(out: Path, epochs: int = 50, seed: int = 0) -> tg.History:
             bar.update(len(pairs))
             bar.write(f"Error: {history['error'][-1]:.6f} at epoch {epoch}")
 
-    print(f"\nOur network believes that 0.3 + 0.1 is equal to {model([0.3, 0.1]).item():.4f}")
+    print(f"\nOur network believes that 0.3 + 0.1 is equal to {model(sample).item():.4f}")
 
-    fast_step.save(out / "backprop.py")
+    # Everything that can be seen can be saved.
+    files: dict[str, tuple[Any, str]] = {
+        "graph.svg": (graph, "the graph of one sample, with every value and gradient"),
+        "graph.dot": (graph, "the same for Graphviz"),
+        "untrained.svg": (untrained, "the network with its weights, before training"),
+        "trained.svg": (tg.draw(model, sample, level="neurons"), "… and after"),
+        "chain_rule.txt": (chain_rule, "how one weight moves the loss, step by step in numbers"),
+        "chain_rule.md": (chain_rule, "the same in Markdown"),
+        "chain_rule.html": (chain_rule, "… as a page"),
+        "chain_rule.tex": (chain_rule, "… in LaTeX"),
+        "backprop.py": (fast_step, "the training step as NumPy code, as one writes it by hand"),
+    }
+    print(f"\nIn {out}:")
+    for name, (thing, what) in files.items():
+        thing.save(out / name)
+        print(f"  {name:15}  {what}")
     with out.joinpath("history.csv").open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
         rows.writerow(["epoch", "error"])
         rows.writerows(enumerate(history["error"], start=1))
-
-    print(f"\nIn {out}:")
-    print("  chain_rule.txt  the chain rule for one sample, edge by edge, with its numbers")
-    print("  backprop.py     the training step as NumPy code, as one would write it by hand")
-    print("  history.csv     the error of each epoch")
+    print(f"  {'history.csv':15}  the error of every epoch")
     return history
