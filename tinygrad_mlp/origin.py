@@ -10,10 +10,10 @@ from __future__ import annotations
 import dis
 import itertools
 import linecache
+import os.path
 import sys
 import threading
 from functools import lru_cache
-from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any, NamedTuple, TypeAlias
 
@@ -38,7 +38,7 @@ class _Here(threading.local):
 here = _Here()
 """What is going on in this thread: ``here.scope`` is the innermost module call."""
 
-_PACKAGE = str(Path(__file__).parent)
+_PACKAGE = os.path.dirname(__file__)  # pathlib would add 4 ms to the import
 _USERS_OWN = ("demo.py",)  # written like a user's file, so its lines are shown like a user's
 
 
@@ -82,7 +82,7 @@ class Place(NamedTuple):
     variable: str | None
 
     def __str__(self) -> str:
-        return f"{Path(self.file).name}:{self.line}"
+        return f"{os.path.basename(self.file)}:{self.line}"
 
 
 _STORES = ("STORE_FAST", "STORE_NAME", "STORE_GLOBAL", "STORE_DEREF")
