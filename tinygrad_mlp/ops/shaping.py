@@ -150,7 +150,7 @@ def sum_to_forward(x: Array, shape: tuple[int, ...]) -> Array:
     if x.ndim == 2 and x.shape[1:] == shape:  # the rows that shared a bias, on every step's path
         if x.shape[0] == 1:
             return x[0]
-        return _ones(x.shape[0], x.dtype).dot(x)  # BLAS adds rows five times as fast as a ufunc
+        return np.dot(_ones(x.shape[0], x.dtype), x)  # BLAS adds rows five times as fast as a ufunc
     new = x.ndim - len(shape)
     axes = [*range(new)]
     for i, n in enumerate(shape, start=new):
