@@ -33,8 +33,10 @@ _LAZY: dict[str, str] = {
     "fit": "training",
     "forward_steps": "steps",
     "functional": "functional",
+    "load": "serialization",
     "nn": "nn",
     "optim": "optim",
+    "save": "serialization",
 }
 
 __all__ = [
@@ -58,9 +60,11 @@ __all__ = [
     "hvp",
     "jacobian",
     "jvp",
+    "load",
     "nn",
     "no_grad",
     "optim",
+    "save",
     "tensor",
     "value_and_grad",
     "vjp",
