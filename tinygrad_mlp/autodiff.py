@@ -121,6 +121,8 @@ def backpropagate(  # noqa: C901, PLR0912 - the one hot loop, a screen long
         arrive: Called with every node and the whole of its gradient.
     """
     order = ancestors(root)
+    if root.op is None and type(seed) is np.ndarray:
+        seed = seed.copy()  # a leaf's gradient is its own array
     waiting = {root.birth: seed}  # gradients on their way, by the birth of their node
     ours: set[int] = set()  # of these, arrays that this loop made and may add into
     while order:
@@ -167,7 +169,8 @@ def _hooked(node: Node, g: Array) -> Array:
     """What the hooks of a node make of its gradient."""
     for hook in tuple(node.hooks.values()):
         changed = hook(g)
-        g = g if changed is None else changed
+        if changed is not None:
+            g = changed.copy() if type(changed) is np.ndarray else changed
     return g
 
 
