@@ -1,0 +1,356 @@
+"""The engine: what backward does, keeps, frees, shares and refuses."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import weakref
+
+import numpy as np
+import pytest
+
+import tinygrad_mlp as tg
+from tests.planted import planted
+from tinygrad_mlp.errors import GraphError, InPlaceError, ShapeError
+from tinygrad_mlp.ops import REGISTRY
+
+
+def leaf(value, name=None):
+    return tg.Tensor(value, requires_grad=True, name=name)
+
+
+# ------------------------------------------------------------------ what arrives
+
+
+def test_gradients_of_leaves_and_of_everything_between():
+    x = leaf([1.0, 2.0])
+    h = x * 3
+    y = h * h
+    y.sum().backward()
+    np.testing.assert_array_equal(y.grad, [1.0, 1.0])
+    np.testing.assert_array_equal(h.grad, [6.0, 12.0])
+    np.testing.assert_array_equal(x.grad, [18.0, 36.0])
+
+
+def test_before_backward_there_is_no_gradient():
+    x = leaf(1.0)
+    y = x * 2
+    assert x.grad is None
+    assert y.grad is None
+
+
+def test_a_second_backward_adds_up_and_the_graph_survives():
+    x = leaf(2.0)
+    y = x**2 * 3
+    y.backward()
+    assert x.grad == 12
+    y.backward()
+    assert x.grad == 24
+    assert y.op is not None
+
+
+def test_between_leaves_the_latest_gradient_shows():
+    x = leaf(2.0)
+    h = x * 3
+    y = h * h
+    y.backward()
+    y.backward()
+    assert h.grad == 12
+    assert x.grad == 72
+
+
+def test_an_operand_that_is_used_twice_has_two_edges():
+    x = leaf(3.0)
+    y = x * x
+    assert y.inputs == (x, x)
+    y.backward()
+    assert x.grad == 6
+
+
+def test_shared_parts_add_up_once_each():
+    x = leaf(0.5)
+    h = np.sin(x)
+    (h * h + h).backward()
+    np.testing.assert_allclose(x.grad, (2 * np.sin(0.5) + 1) * np.cos(0.5), rtol=1e-15)
+
+
+def test_two_losses_of_one_graph():
+    x = leaf(2.0)
+    h = x * x
+    (h * 3).backward()
+    (h * 5).backward()
+    assert x.grad == 32
+
+
+def test_a_branch_that_the_loss_does_not_use_gets_nothing():
+    x = leaf(2.0)
+    unused = x * 7
+    (x * 3).backward()
+    assert unused.grad is None
+    assert x.grad == 3
+
+
+def test_what_is_zero_everywhere_is_not_reached():
+    x = leaf([1.0, -1.0])
+    mask = x > 0
+    assert not mask.requires_grad
+    np.where(mask, x, 0.0).sum().backward()
+    np.testing.assert_array_equal(x.grad, [1.0, 0.0])
+
+
+@pytest.mark.parametrize("gradient", [np.array([1.0, 2.0]), [1.0, 2.0], tg.Tensor([1.0, 2.0])])
+def test_a_gradient_to_start_from(gradient):
+    x = leaf([3.0, 4.0])
+    (x * x).backward(gradient)
+    np.testing.assert_array_equal(x.grad, [6.0, 16.0])
+    assert type(x.grad) is np.ndarray
+
+
+def test_one_entry_is_one_number_whatever_its_shape():
+    x = leaf([[2.0]])
+    (x * x).backward()
+    np.testing.assert_array_equal(x.grad, [[4.0]])
+
+
+@pytest.mark.parametrize("keep_graph", [True, False])
+def test_backward_on_a_leaf(keep_graph):
+    x = leaf(2.0)
+    x.backward(keep_graph=keep_graph)
+    assert x.grad == 1
+
+
+# ------------------------------------------------------------------ whose arrays
+
+
+def seeds_and_values(shape):
+    x, b = leaf(np.full(shape, 2.0)), leaf(np.full(shape, 3.0))
+    seed = np.ones(shape)
+    return x, b, seed
+
+
+PASSING_ON = {
+    "add": lambda x, b: x + b,
+    "sub": lambda x, b: x - b,
+    "leaf itself": lambda x, b: x,
+    "reshape": lambda x, b: (x + b).reshape(2, 3).reshape(6),
+    "getitem": lambda x, b: x[:] + b[::-1],
+    "transpose": lambda x, b: x.T + b.T,
+    "broadcast": lambda x, b: np.broadcast_to(x, (6,)) + b,
+    "product": lambda x, b: x * b,
+    "stack": lambda x, b: np.stack([x, b])[0],
+    "where": lambda x, b: np.where(np.arange(6) > 2, x, b),
+    "positive": lambda x, b: np.positive(x) + b,
+    "shared": lambda x, b: x + x + b + x,
+}
+
+
+@pytest.mark.parametrize("make", PASSING_ON.values(), ids=PASSING_ON)
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_a_leafs_gradient_is_its_own_writable_array(make, create_graph):
+    x, b, seed = seeds_and_values(6)
+    y = make(x, b)
+    y.backward(seed, create_graph=create_graph)
+    grads = {name: t.grad for name, t in [("x", x), ("b", b)] if t.grad is not None}
+    arrays = {name: g.data if isinstance(g, tg.Tensor) else g for name, g in grads.items()}
+    others = [seed, x.data, b.data, y.data, *(v for v in y.values if isinstance(v, np.ndarray))]
+    if y is not x:
+        others += [] if y.grad is None or create_graph else [y.grad]
+    for name, array in arrays.items():
+        assert array.flags.writeable
+        rest = [a for other, a in arrays.items() if other != name]
+        shared = [other for other in [*others, *rest] if np.shares_memory(array, other)]
+        assert create_graph or shared == []
+
+
+def test_writing_into_one_gradient_changes_no_other():
+    x, b = leaf([1.0, 2.0]), leaf([3.0, 4.0])
+    h = x + b
+    loss = h.sum()
+    loss.backward()
+    x.grad *= 100
+    np.testing.assert_array_equal(b.grad, [1.0, 1.0])
+    np.testing.assert_array_equal(h.grad, [1.0, 1.0])
+    loss.backward()
+    np.testing.assert_array_equal(x.grad, [101.0, 101.0])
+
+
+def test_what_a_hook_returns_stays_its_owners():
+    x = leaf([1.0, 2.0])
+    mask = np.array([0.0, 1.0])
+    x.register_hook(lambda g: mask)
+    (x * 2).sum().backward()
+    x.grad += 5
+    np.testing.assert_array_equal(mask, [0.0, 1.0])
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (2, 3), (0,)])
+def test_data_and_grad_are_arrays_of_any_shape(shape):
+    x = leaf(np.ones(shape))
+    (x * x).sum().backward()
+    for tensor in (x, (x * x), (x * x).sum()):
+        assert type(tensor.data) is np.ndarray
+    assert type(x.grad) is np.ndarray
+    assert x.grad.shape == shape
+    x.grad += 1
+    assert x.grad.flags.writeable
+
+
+# ------------------------------------------------------------------ work that is not done
+
+
+def test_gradients_that_nobody_needs_are_not_computed():
+    def refuse(g, y, a, b):
+        pytest.fail("nobody needs this gradient")
+
+    with planted("guarded", np.multiply, (lambda g, y, a, b: g * b, refuse)) as op:
+        x = leaf(2.0)
+        op(x, tg.Tensor(3.0)).backward()
+        assert x.grad == 3
+        op(x, 4.0).backward()
+        assert x.grad == 7
+
+
+def test_a_rule_is_not_called_for_a_branch_without_gradient():
+    def refuse(g, y, x):
+        pytest.fail("no gradient arrives here")
+
+    with planted("unreached", np.negative, refuse) as op:
+        x = leaf([1.0, -2.0])
+        condition = op(x) > 0
+        np.where(condition, x, 0.0).sum().backward()
+        np.testing.assert_array_equal(x.grad, [0.0, 1.0])
+
+
+# ------------------------------------------------------------------ freeing
+
+
+def test_a_freed_graph_cannot_run_again():
+    x = leaf(2.0)
+    y = x * x
+    y.backward(keep_graph=False)
+    assert x.grad == 4
+    with pytest.raises(GraphError, match=r"'y' \(test_engine\.py:\d+.*was freed.*keep_graph"):
+        y.backward()
+    assert x.grad == 4
+
+
+def test_freeing_leaves_no_gradient_between_leaves():
+    x = leaf(2.0)
+    h = x * x
+    (h * 3).backward(keep_graph=False)
+    assert h.grad is None
+    assert h.inputs == ()
+    assert x.grad == 12
+
+
+def test_a_graph_that_nobody_holds_goes_at_once():
+    gc.collect()
+    gc.disable()
+    try:
+        x = leaf(np.ones(3))
+        h = np.tanh(x * 2)
+        watched = weakref.ref(h)
+        loss = (h * h).sum()
+        loss.backward()
+        loss.backward()
+        del h
+        assert watched() is not None
+        del loss
+        assert watched() is None
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
+
+
+# ------------------------------------------------------------------ writing in place
+
+
+def test_a_value_written_in_place_after_use_is_an_error():
+    w = leaf([1.0, 2.0], name="w")
+    y = (w * w).sum()
+    w.data -= 0.5
+    with pytest.raises(
+        InPlaceError, match=r"'w' was used by mul at test_engine\.py:\d+ and written"
+    ):
+        y.backward()
+
+
+def test_also_an_intermediate_and_the_output():
+    x = leaf(2.0)
+    h = x * 3
+    y = h * h
+    h.data *= 2
+    with pytest.raises(InPlaceError, match="'h' was used by mul"):
+        y.backward()
+    z = x * x
+    z.data += 1
+    with pytest.raises(InPlaceError, match="'z'"):
+        z.backward()
+
+
+def test_writing_before_use_is_fine():
+    w = leaf(1.0)
+    w.data += 1
+    y = w * w
+    y.backward()
+    assert w.grad == 4
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_rebinding_leaves_old_graphs_exact(create_graph):
+    w = leaf(3.0)
+    y = w**3
+    w.data = w.data - 1.0
+    y.backward(create_graph=create_graph)
+    assert float(w.grad.data if create_graph else w.grad) == 27
+    if create_graph:
+        first, w.grad = w.grad, None
+        first.backward()
+        assert w.grad == 18
+    w.grad = None
+    w.data = w.data * 100
+    y.backward()
+    assert w.grad == 27
+
+
+# ------------------------------------------------------------------ second order
+
+
+def test_create_graph_gives_tensors_that_run_backward():
+    x = leaf(2.0)
+    y = x**4
+    y.backward(create_graph=True)
+    first, x.grad = x.grad, None
+    assert isinstance(first, tg.Tensor)
+    first.backward(create_graph=True)
+    second, x.grad = x.grad, None
+    second.backward()
+    assert (first.item(), second.item(), x.grad) == (32, 48, 48)
+
+
+def test_errors_name_the_tensor_and_the_way_out():
+    x = leaf([1.0, 2.0, 3.0])
+    y = x * 2
+    with pytest.raises(ShapeError) as caught:
+        y.backward()
+    assert str(caught.value).startswith("backward() needs one number, but 'y' (test_engine.py:")
+    assert "has shape (3,)" in str(caught.value)
+    assert "Use .sum() or .mean(), or pass gradient= of shape (3,)." in str(caught.value)
+    with pytest.raises(ShapeError, match=r"gradient= has shape \(2,\).*'y'.*\(3,\)"):
+        y.backward(np.ones(2))
+    with pytest.raises(GraphError, match="requires_grad=True"):
+        tg.Tensor(1.0).backward()
+
+
+def test_threads_have_modes_of_their_own():
+    seen = []
+    with tg.no_grad():
+        thread = threading.Thread(target=lambda: seen.append((leaf(1.0) * 2).requires_grad))
+        thread.start()
+        thread.join()
+        seen.append((leaf(1.0) * 2).requires_grad)
+    assert seen == [True, False]
+
+
+def test_the_registry_is_as_it_was():
+    assert "guarded" not in REGISTRY
