@@ -108,12 +108,12 @@ def test_the_cells_of_a_page_run(page):
 
 
 @pytest.mark.parametrize("page", EXECUTED, ids=lambda page: page.stem)
-def test_cells_are_in_the_projects_format(page):
+def test_cells_are_in_the_projects_format_and_as_narrow_as_a_page(page):
     needs("ruff")
     for cell in cells(page):
         code = cell.lstrip("\n")
         run = subprocess.run(
-            [sys.executable, "-m", "ruff", "format", "--quiet", "--line-length=100", "-"],
+            [sys.executable, "-m", "ruff", "format", "--quiet", "--line-length=88", "-"],
             input=code,
             capture_output=True,
             text=True,
