@@ -10,6 +10,7 @@ import base64
 import dataclasses
 import html
 import tempfile
+import traceback
 import webbrowser
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +20,7 @@ from tinygrad_mlp.autodiff import backpropagate
 from tinygrad_mlp.errors import TinygradError, UsageError
 from tinygrad_mlp.graph import ancestors, names
 from tinygrad_mlp.nn import Module
+from tinygrad_mlp.origin import tick
 from tinygrad_mlp.tensor import Tensor
 from tinygrad_mlp.viz import neurons
 from tinygrad_mlp.viz.dot import dot_source, render
@@ -108,10 +110,15 @@ def result_of(what: Any, inputs: tuple[Any, ...]) -> tuple[Tensor | None, Failur
                 why="a graph comes to be when a module is called",
                 fix="Write draw(model, x).",
             )
+        start = tick()
         try:
             made = what(*inputs)
-        except TinygradError as error:
-            return None, _failure(error)
+        except (TinygradError, ValueError, TypeError) as error:
+            failure = _failure(error)
+            for x in failure.inputs:
+                _call_after_its_op(x, start)
+            return None, failure
+        _call_after_its_op(made, start)
         return result_of(made, ())
     if isinstance(what, tuple | list) and what and isinstance(what[0], Tensor):
         return what[0], None
@@ -123,15 +130,29 @@ def result_of(what: Any, inputs: tuple[Any, ...]) -> tuple[Tensor | None, Failur
     )
 
 
+def _call_after_its_op(made: Any, start: int) -> None:
+    """Name what this call made: its line is the line of draw(), and so is its variable."""
+    if isinstance(made, Tensor) and made.op is not None and made.birth > start:
+        made.name = made.name or made.op.name
+
+
 def _failure(error: BaseException) -> Failure:
-    """The op that failed, as the exception or one of its causes carries it."""
+    """What failed: the op that the exception or a cause of it carries, else a module's call."""
     cause: BaseException | None = error
     while cause is not None:
         failed = getattr(cause, "failed", None)
         if failed is not None:
-            return Failure(failed[0], failed[1], str(error))
+            return Failure(failed[0].name, failed[1], str(error))
         cause = cause.__cause__
-    raise error
+    refused: Failure | None = None
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        tensors = tuple(x for x in frame.f_locals.values() if isinstance(x, Tensor))
+        me = frame.f_locals.get("self")
+        if tensors and isinstance(me, Module):
+            refused = Failure(type(me).__name__, tensors, str(error))
+    if refused is None:
+        raise error
+    return refused
 
 
 def _backward(root: Tensor, **options: Any) -> Picture:

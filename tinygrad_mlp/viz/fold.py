@@ -7,8 +7,8 @@ computation, so joining them never makes a circle. Nothing recurses; a million n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Container, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -48,8 +48,8 @@ class Unit:
     nodes: list[Node]
     scope: Scope = None
     times: int = 1
-    block: list[str] = field(default_factory=list)
-    inside: list[Node] = field(default_factory=list)
+    block: Sequence[str] = ()
+    inside: Sequence[Node] = ()
 
     @property
     def last(self) -> Node:
@@ -67,7 +67,11 @@ def chain_of(scope: Scope) -> list[Any]:
 
 
 def plan(
-    nodes: Sequence[Node], *, depth: Depth = "auto", fold: bool | None = None
+    nodes: Sequence[Node],
+    *,
+    depth: Depth = "auto",
+    fold: bool | None = None,
+    given: Container[int] = (),
 ) -> tuple[list[Unit], str]:
     """Decide which nodes share a box.
 
@@ -75,12 +79,13 @@ def plan(
         nodes: The graph, oldest first.
         depth: How many levels of modules stay open.
         fold: Whether repeated blocks are folded; by default only if the graph is very large.
+        given: Births of nodes that are shown as if they were data, whatever made them.
 
     Returns:
         The units in the order of computation, and what to say about it, if anything.
     """
-    ops = [node for node in nodes if node.op is not None]
-    leaves = [node for node in nodes if node.op is None]
+    ops = [node for node in nodes if node.op is not None and node.birth not in given]
+    leaves = [node for node in nodes if node.op is None or node.birth in given]
     if depth == "auto":
         depth = _fitting_depth(ops, len(nodes))
     units = _closed(ops, depth)
@@ -132,6 +137,8 @@ def _closed(ops: Sequence[Node], depth: Depth) -> list[Unit]:
                 closed[id(scope)] = scope if scope and id(scope) not in outer else None
             elif isinstance(depth, int):
                 closed[id(scope)] = chain[depth] if len(chain) > depth else None
+    if not any(closed.values()):
+        return [Unit("op", [node], node.scope) for node in ops]
     units: list[Unit] = []
     for node in ops:
         call = closed.get(id(node.scope))
@@ -184,16 +191,16 @@ def _codes(units: Sequence[Unit]) -> Any:
     known: dict[Any, int] = {}
     codes = []
     for i, unit in enumerate(units):
-        reads: list[tuple[Any, ...]] = []
+        reads: list[Any] = []
         for node in unit.nodes:
-            for x, value in zip(node.inputs, node.values[1:], strict=True):
+            for k, x in enumerate(node.inputs):
                 at = None if x is None else position.get(x.birth)
                 if at is not None:
-                    reads.append((i - at,))
+                    reads.append(i - at)
                 elif x is not None and not x.requires_grad:
-                    reads.append((1,))  # data at the beginning stands where a block's output would
+                    reads.append(1)  # data at the beginning stands where a block's output would
                 else:
-                    reads.append(("leaf", np.shape(value)))
+                    reads.append(np.shape(node.values[k + 1]))
         what = (unit.kind, _title(unit), unit.last.shape, tuple(reads), len(unit.nodes))
         codes.append(known.setdefault(what, len(known)))
     return np.array(codes, dtype=np.int64)
@@ -230,15 +237,18 @@ def _with_leaves(units: list[Unit], leaves: Sequence[Node], *, gather: bool) -> 
                     if not seen or seen[-1] != number:
                         seen.append(number)
     own: dict[Any, Unit] = {}
+    inside: dict[int, list[Node]] = {}
     for leaf in leaves:
         reading = readers[leaf.birth]
         one = units[reading[0]] if len(reading) == 1 else None
-        if one is not None and one.kind != "op" and leaf.requires_grad:
-            one.inside.append(leaf)
+        if one is not None and one.kind != "op" and leaf.op is None and leaf.requires_grad:
+            inside.setdefault(reading[0], []).append(leaf)
             continue
         key = (tuple(reading), leaf.requires_grad) if gather else leaf.birth
         if key in own:
             own[key].nodes.append(leaf)
         else:
             own[key] = Unit("leaf", [leaf], leaf.scope)
+    for number, mine in inside.items():
+        units[number].inside = mine
     return sorted([*own.values(), *units], key=lambda unit: unit.last.birth)

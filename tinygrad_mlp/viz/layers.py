@@ -25,6 +25,7 @@ SPREAD = 9.0  # between arrows that arrive at one box
 SWEEPS = 6
 STIFF = {"d": 30.0, "i": 30.0, "o": 30.0, "n": 10.0, "g": 10.0}
 LEAF = 0.01
+WEAK = 0.2
 
 
 class Link(NamedTuple):
@@ -208,6 +209,16 @@ def _operand(room: _Columns, item: Item) -> int:
 # -- heights ---------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class _Wishes:
+    """Where an item wants to be, as its neighbours pull it: (neighbour, strength of the pull
+    when sweeping towards and away from it, how much lower the item would stand)."""
+
+    left: list[tuple[Item, float, float, float]]
+    right: list[tuple[Item, float, float, float]]
+    weight: float
+
+
 def _heights(room: _Columns) -> None:
     for column in room.columns:
         at = 0.0
@@ -217,30 +228,65 @@ def _heights(room: _Columns) -> None:
             at += room.height(item) / 2 + APART[item[0]]
         for item in column:
             room.y[item] -= at / 2
+    wishes = {item: _wishes(room, item) for item in room.y}
+    offsets = [_offsets(room, column) for column in room.columns]
+    pairs = list(zip(room.columns, offsets, strict=True))
     for sweep in range(SWEEPS + 1):
         ahead = sweep % 2 == 0
-        for column in room.columns if ahead else room.columns[::-1]:
-            _settle(room, column, ahead=ahead)
+        for column, offset in pairs if ahead else pairs[::-1]:
+            _settle(room.y, column, offset, wishes, ahead=ahead)
 
 
-def _settle(room: _Columns, column: Sequence[Item], *, ahead: bool) -> None:
-    """Move a column to where its arrows are straight, as far as its items have room."""
+def _wishes(room: _Columns, item: Item) -> _Wishes:
+    sides = []
+    for neighbours, into in ((room.before, True), (room.after, False)):
+        pulls = []
+        for other, tail in neighbours[item]:
+            shift = room.port(other, tail, into=not into) - room.port(item, tail, into=into)
+            leaf = other in room.leaves
+            pulls.append((other, *((LEAF, LEAF) if leaf else (STIFF[other[0]], WEAK)), shift))
+        sides.append(pulls)
+    light = item in room.leaves and len(room.after[item]) == 1
+    return _Wishes(sides[0], sides[1], LEAF if light else STIFF[item[0]])
+
+
+def _offsets(room: _Columns, column: Sequence[Item]) -> list[float]:
+    """How far below the first item of a column each one stands at least."""
     offset, total = [], 0.0
     for k, item in enumerate(column):
         if k:
             above = column[k - 1]
-            apart = (
-                min(APART[item[0]], APART[above[0]])
-                if "d" in (item[0], above[0])
-                else max(APART[item[0]], APART[above[0]])
-            )
-            total += room.height(above) / 2 + apart + room.height(item) / 2
+            least = min if "d" in (item[0], above[0]) else max
+            total += room.height(above) / 2 + room.height(item) / 2
+            total += least(APART[item[0]], APART[above[0]])
         offset.append(total)
+    return offset
+
+
+def _settle(
+    y: dict[Item, float],
+    column: Sequence[Item],
+    offset: Sequence[float],
+    wishes: Mapping[Item, _Wishes],
+    *,
+    ahead: bool,
+) -> None:
+    """Move a column to where its arrows are straight, as far as its items have room."""
     # Pool adjacent violators: y - offset must not decrease.
     pools: list[list[float]] = []  # weight, mean, number of items
     for item, shift in zip(column, offset, strict=True):
-        wish, weight = _wish(room, item, ahead=ahead)
-        pools.append([weight, wish - shift, 1])
+        pulls = wishes[item]
+        total = weights = 0.0
+        for other, strong, weak, lower in pulls.left:
+            weight = strong if ahead else weak
+            total += weight * (y[other] + lower)
+            weights += weight
+        for other, strong, weak, lower in pulls.right:
+            weight = weak if ahead else strong
+            total += weight * (y[other] + lower)
+            weights += weight
+        wish = total / weights if weights else y[item]
+        pools.append([pulls.weight if weights else LEAF, wish - shift, 1])
         while len(pools) > 1 and pools[-2][1] > pools[-1][1]:
             w, mean, n = pools.pop()
             pool = pools[-1]
@@ -250,27 +296,8 @@ def _settle(room: _Columns, column: Sequence[Item], *, ahead: bool) -> None:
     k = 0
     for _, mean, n in pools:
         for _ in range(int(n)):
-            room.y[column[k]] = mean + offset[k]
+            y[column[k]] = mean + offset[k]
             k += 1
-
-
-def _wish(room: _Columns, item: Item, *, ahead: bool) -> tuple[float, float]:
-    """Where an item would make its arrows straight, and how much that matters."""
-    total = weights = 0.0
-    sides = ((room.before, True), (room.after, False))
-    for neighbours, into in sides:
-        for other, tail in neighbours[item]:
-            weight = STIFF[other[0]] if (into == ahead) else 0.2
-            if other in room.leaves:
-                weight = LEAF
-            here = room.port(item, tail, into=into)
-            there = room.port(other, tail, into=not into)
-            total += weight * (room.y[other] + there - here)
-            weights += weight
-    if not weights:
-        return room.y[item], LEAF
-    matters = LEAF if item in room.leaves and len(room.after[item]) == 1 else STIFF[item[0]]
-    return total / weights, matters
 
 
 # -- coordinates -----------------------------------------------------------------------------

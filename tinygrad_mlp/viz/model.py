@@ -56,6 +56,7 @@ class Node:
         facts: What else is known: (title, text) pairs for tooltips.
         source: The birth of the tensor; no writer shows it.
         times: How often a folded block repeats.
+        heat: The rows and columns of the maps of value and gradient, if there are any.
     """
 
     key: str
@@ -71,6 +72,7 @@ class Node:
     facts: tuple[tuple[str, str], ...] = ()
     source: int = 0
     times: int = 1
+    heat: tuple[int, int] | None = None
 
     @property
     def lines(self) -> tuple[tuple[str, str], ...]:

@@ -8,7 +8,7 @@ which frame it stands in. It does not know coordinates or file formats. The grap
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,6 +19,7 @@ from tinygrad_mlp.graph import ancestors, module_path, names
 from tinygrad_mlp.origin import Scope, place
 from tinygrad_mlp.symbol import formula
 from tinygrad_mlp.viz.fold import Depth, Unit, chain_of, plan
+from tinygrad_mlp.viz.heat import table_size
 from tinygrad_mlp.viz.labels import (
     NOT_YET,
     clean,
@@ -31,16 +32,16 @@ from tinygrad_mlp.viz.labels import (
 )
 from tinygrad_mlp.viz.model import Edge, Group, Kind, Node, Picture
 
-__all__ = ["Failure", "read"]
+__all__ = ["Failure", "Show", "read", "read_keyed"]
 
 LONGEST_FORMULA = 30
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """An op that could not be applied: the op and what it was handed."""
+    """An op (or a module) that could not be applied: its name and what it was handed."""
 
-    op: Any
+    name: str
     inputs: tuple[Any, ...]
     complaint: str
 
@@ -49,11 +50,9 @@ class Failure:
 class _Reading:
     """What is known while a graph is read."""
 
-    named: dict[int, str]
-    results: set[int]
-    values: bool
-    grads: bool
-    shapes: bool
+    named: Mapping[int, str]
+    results: Container[int]
+    show: Show
     groups: dict[int, Group] = field(default_factory=dict)
     paths: dict[str, str] = field(default_factory=dict)
 
@@ -70,25 +69,66 @@ def read(
     also: Sequence[Tensor] = (),
     title: str = "",
 ) -> Picture:
-    """Read the graph of `root` into a picture.
+    """Read the graph of `root` into a picture; the arguments are those of `read_keyed`."""
+    nodes = _everything([root, *also] if failure is None else failure.inputs)
+    show = Show(values=values, grads=grads, shapes=shapes)
+    results = {x.birth for x in (root, *also) if x is not None}
+    return read_keyed(
+        nodes, results, depth=depth, fold=fold, show=show, failure=failure, title=title
+    )[0]
 
-    Args:
-        root: The result; None if the forward pass failed.
-        depth: How many levels of modules stay open.
-        fold: Whether repeated blocks are folded.
+
+@dataclass(frozen=True, slots=True)
+class Show:
+    """What boxes say.
+
+    Attributes:
         values: Whether numbers are shown.
         grads: Whether gradients are shown.
         shapes: Whether shapes are shown.
-        failure: The op at which the forward pass failed.
-        also: Other results to draw.
-        title: What the picture shows; by default the name of `root`.
+        totals: The gradients to show, by birth, instead of what the tensors hold.
+        heat: Whether room is left for maps of values and gradients.
     """
-    nodes = _everything([root, *also] if failure is None else failure.inputs)
-    results = {x.birth for x in (root, *also) if x is not None}
-    units, note = plan(nodes, depth=depth, fold=fold)
-    reading = _Reading(
-        names(nodes if len(nodes) <= 50_000 else _shown(units)), results, values, grads, shapes
-    )
+
+    values: bool = True
+    grads: bool = True
+    shapes: bool = True
+    totals: Mapping[int, Any] | None = None
+    heat: bool = False
+
+
+def read_keyed(
+    nodes: Sequence[Tensor],
+    results: Container[int],
+    *,
+    depth: Depth = "auto",
+    fold: bool | None = None,
+    show: Show = Show(),
+    named: Mapping[int, str] | None = None,
+    given: Container[int] = (),
+    failure: Failure | None = None,
+    title: str = "",
+) -> tuple[Picture, dict[int, str]]:
+    """Read nodes into a picture.
+
+    Args:
+        nodes: The graph, oldest first.
+        results: Births of the results.
+        depth: How many levels of modules stay open.
+        fold: Whether repeated blocks are folded.
+        show: What boxes say.
+        named: Names by birth; by default those of `graph.names`.
+        given: Births of nodes that are shown as data.
+        failure: The op at which the forward pass failed.
+        title: What the picture shows; by default the name of the result.
+
+    Returns:
+        The picture, and the box of every node by its birth.
+    """
+    units, note = plan(nodes, depth=depth, fold=fold, given=given)
+    if named is None:
+        named = names(nodes if len(nodes) <= 50_000 else _shown(units))
+    reading = _Reading(named, results, show)
     homes = _homes(units)
     boxes: list[Node] = []
     edges: list[Edge] = []
@@ -101,8 +141,8 @@ def read(
         group = _group(homes[id(unit)], reading)
         boxes.append(_box(unit, key, group, reading))
         edges += _arrows(unit, key, made_by, constants)
-        shape = shape_text(unit.last.shape) if shapes and unit.kind != "leaf" else ""
-        for node in unit.nodes + unit.inside:
+        shape = shape_text(unit.last.shape) if show.shapes and unit.kind != "leaf" else ""
+        for node in (*unit.nodes, *unit.inside):
             made_by[node.birth] = (key, shape)
     if failure is not None:
         boxes.append(_failed(failure, f"n{len(boxes)}"))
@@ -113,7 +153,7 @@ def read(
         ]
     boxes, groups = _without_lonely_groups(boxes, list(reading.groups.values()))
     name = title or (f"The graph of {boxes[-1].title}" if failure is None else "What failed")
-    return Picture(
+    picture = Picture(
         title=name,
         description=_description(boxes, edges, note),
         nodes=tuple(boxes),
@@ -121,6 +161,7 @@ def read(
         groups=tuple(groups),
         note=note,
     )
+    return picture, {birth: key for birth, (key, _) in made_by.items()}
 
 
 def _everything(results: Sequence[Any]) -> list[Tensor]:
@@ -150,10 +191,10 @@ def _box(unit: Unit, key: str, group: str | None, reading: _Reading) -> Node:
     kind = _KINDS[unit.kind]
     if kind == Kind.OP and node.birth in reading.results:
         kind = Kind.OUTPUT
-    if unit.kind == "leaf" and node.requires_grad:
+    if unit.kind == "leaf" and node.requires_grad and node.op is None:
         kind = Kind.PARAMETER
     text, loud = value_text(node.data)
-    gradient, louder = _gradient(node)
+    gradient, louder = _gradient(node, reading.show)
     title, subtitle, written = name, "" if node.op is None else node.op.name, ""
     if unit.kind == "op":
         written = elide(_formula(node, group, reading), LONGEST_FORMULA)
@@ -174,14 +215,15 @@ def _box(unit: Unit, key: str, group: str | None, reading: _Reading) -> Node:
         title=clean(_short(title, group, reading)),
         subtitle=clean(subtitle),
         formula=written,
-        shape=shape_text(node.shape) if reading.shapes else "",
-        value=text if reading.values else "",
-        gradient=gradient if reading.grads else "",
+        shape=shape_text(node.shape) if reading.show.shapes else "",
+        value=text if reading.show.values else "",
+        gradient=gradient if reading.show.grads else "",
         group=group,
-        loud=(loud and reading.values) or (louder and reading.grads),
+        loud=(loud and reading.show.values) or (louder and reading.show.grads),
         facts=_facts(unit, name),
         source=node.birth,
         times=unit.times,
+        heat=table_size(node.shape) if reading.show.heat and node.size > 1 else None,
     )
 
 
@@ -201,14 +243,13 @@ def _bundle(unit: Unit, key: str) -> Node:
     return Node(key=key, kind=kind, title=plural(len(unit.nodes), what), source=unit.last.birth)
 
 
-def _gradient(node: Tensor) -> tuple[str, bool]:
+def _gradient(node: Tensor, show: Show) -> tuple[str, bool]:
     if not node.requires_grad:
         return "", False
-    if node.grad is None:
+    gradient = node.grad if show.totals is None else show.totals.get(node.birth)
+    if gradient is None:
         return NOT_YET, False
-    return gradient_text(
-        getattr(node.grad, "data", node.grad) if _is_node(node.grad) else node.grad
-    )
+    return gradient_text(gradient.data if _is_node(gradient) else gradient)
 
 
 def _is_node(x: Any) -> bool:
@@ -263,8 +304,8 @@ def _constants(unit: Unit, start: int, reading: _Reading) -> list[Node]:
             key=f"n{start + k}",
             kind=Kind.INPUT,
             title="const",
-            shape=shape_text(array.shape) if reading.shapes else "",
-            value=value_text(array)[0] if reading.values else "",
+            shape=shape_text(array.shape) if reading.show.shapes else "",
+            value=value_text(array)[0] if reading.show.values else "",
             facts=(("operand", str(i)),),
         )
         for k, (i, array) in enumerate(arrays)
@@ -276,7 +317,7 @@ def _failed(failure: Failure, key: str) -> Node:
     return Node(
         key=key,
         kind=Kind.FAILED,
-        title=failure.op.name,
+        title=clean(failure.name),
         subtitle="failed",
         value=elide(f"shapes {shapes}", 40),
         loud=True,
@@ -290,6 +331,8 @@ def _failed(failure: Failure, key: str) -> Node:
 def _arrows(
     unit: Unit, key: str, made_by: Mapping[int, tuple[str, str]], constants: Sequence[Node]
 ) -> list[Edge]:
+    if unit.kind == "leaf":
+        return []
     own = {node.birth for node in unit.nodes}
     arrows: list[Edge] = []
     seen: set[str] = set()

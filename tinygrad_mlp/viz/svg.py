@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import Literal, TypeAlias
 
 from tinygrad_mlp.viz.assets import asset
+from tinygrad_mlp.viz.heat import map_size
 from tinygrad_mlp.viz.labels import width
 from tinygrad_mlp.viz.layout import Box, Frame, Layout, Point, Size, lay_out
 from tinygrad_mlp.viz.model import Kind, Node, Picture
@@ -58,6 +59,10 @@ def size_of(node: Node, *, labelled: bool = False) -> Size:
         lines.append(width(node.subtitle, TEXT_SIZE))
     wide = max([head, *lines]) + 2 * SIDE
     tall = 2 * ABOVE + TITLE + LINE * len(lines)
+    if node.heat:
+        map_wide, map_tall = map_size(node.heat)
+        wide = max(wide, 2 * map_wide + 10 + 2 * SIDE)
+        tall += map_tall + 6
     return Size(round(wide, 1), round(tall, 1), 1.0 if labelled else 0.0)
 
 
@@ -89,8 +94,14 @@ def place(picture: Picture, *, down: bool = False) -> Layout:
 # -- writing ---------------------------------------------------------------------------------
 
 
-def svg(picture: Picture, layout: Layout | None = None, *, theme: Theme = "auto",
-        down: bool = False) -> str:  # fmt: skip
+def svg(
+    picture: Picture,
+    layout: Layout | None = None,
+    *,
+    theme: Theme = "auto",
+    down: bool = False,
+    interactive: bool = False,
+) -> str:
     """Write a picture.
 
     Args:
@@ -98,9 +109,10 @@ def svg(picture: Picture, layout: Layout | None = None, *, theme: Theme = "auto"
         layout: Where it stands; worked out if not given.
         theme: Colours for light or dark paper, or for whichever the reader prefers.
         down: Whether arrows run downward.
+        interactive: Whether boxes can be pointed at with the keyboard, as in the player.
     """
     layout = layout or place(picture, down=down)
-    parts = list(_parts(picture, layout, down=down))
+    parts = list(_parts(picture, layout, down=down, interactive=interactive))
     note = picture.note
     wide = max(layout.width, width(note, LABEL_SIZE) if note else 0.0)
     tall = layout.height + (20.0 if note else 0.0)
@@ -108,18 +120,27 @@ def svg(picture: Picture, layout: Layout | None = None, *, theme: Theme = "auto"
         parts.append(
             f'<text class="note" x="0" y="{n(layout.height + 16)}">{attribute(note)}</text>'
         )
-    return wrap(picture.title, picture.description, wide, tall, parts, theme)
+    return wrap(
+        picture.title, picture.description, wide, tall, parts, theme, interactive=interactive
+    )
 
 
 def wrap(
-    title: str, description: str, wide: float, tall: float, parts: Sequence[str], theme: Theme
+    title: str,
+    description: str,
+    wide: float,
+    tall: float,
+    parts: Sequence[str],
+    theme: Theme,
+    *,
+    interactive: bool = False,
 ) -> str:
     """Put the root element, title, description and style round the parts of a picture."""
     body = "\n".join(parts)
     mark = "tg" + hashlib.sha256(f"{title}{wide}{tall}{body}".encode()).hexdigest()[:8]
     w, h = wide + 2 * MARGIN, tall + 2 * MARGIN
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="tg" role="img" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="tg" role="{'group' if interactive else 'img'}" '
         f'aria-labelledby="{mark}-title {mark}-desc" width="{n(w)}" height="{n(h)}" '
         f'viewBox="{n(-MARGIN)} {n(-MARGIN)} {n(w)} {n(h)}">\n'
         f'<title id="{mark}-title">{attribute(title)}</title>\n'
@@ -130,7 +151,9 @@ def wrap(
     )
 
 
-def _parts(picture: Picture, layout: Layout, *, down: bool) -> Iterator[str]:
+def _parts(
+    picture: Picture, layout: Layout, *, down: bool, interactive: bool
+) -> Iterator[str]:
     for group in picture.groups:
         b = layout.frames[group.key]
         yield (
@@ -147,7 +170,7 @@ def _parts(picture: Picture, layout: Layout, *, down: bool) -> Iterator[str]:
         )
     yield from _labels(picture, layout, down=down)
     for node in picture.nodes:
-        yield _node(node, layout.boxes[node.key])
+        yield _node(node, layout.boxes[node.key], interactive=interactive)
 
 
 def curve(points: Sequence[Point], *, down: bool) -> str:
@@ -195,10 +218,13 @@ def _labels(picture: Picture, layout: Layout, *, down: bool) -> Iterator[str]:
         yield f'<text class="label" x="{n(x)}" y="{n(y)}">{attribute(edge.label)}</text>'
 
 
-def _node(node: Node, b: Box) -> str:
+def _node(node: Node, b: Box, *, interactive: bool) -> str:
     loud = " loud" if node.loud else ""
+    reach = ""
+    if interactive:
+        reach = f' tabindex="0" role="button" aria-label="{attribute(node.sentence)}"'
     parts = [
-        f'<g class="node {node.kind}{loud}" data-key="{node.key}">'
+        f'<g class="node {node.kind}{loud}" data-key="{node.key}"{reach}>'
         f"<title>{attribute(node.sentence)}</title>{outline(node.kind, b)}"
     ]
     y = b.y + ABOVE + 13
@@ -218,6 +244,13 @@ def _node(node: Node, b: Box) -> str:
         parts.append(
             f'<text class="{role}" x="{n(b.x + SIDE)}" y="{n(y)}">{attribute(text)}</text>'
         )
+    if node.heat:
+        wide, tall = map_size(node.heat)
+        for k, role in enumerate(("value", "gradient")):
+            parts.append(
+                f'<g class="heat" data-role="{role}" data-cell="{n(wide / node.heat[1])}" '
+                f'transform="translate({n(b.x + SIDE + k * (wide + 10))} {n(y + 8)})"/>'
+            )
     return "".join(parts) + "</g>"
 
 
