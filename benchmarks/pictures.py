@@ -24,7 +24,7 @@ text { font: 13px system-ui, sans-serif; fill: #1f2328 }
 .ground { fill: #ffffff } .rule { stroke: #d1d9e0; fill: none }
 .mark { fill: #9aa4ae } .ours { fill: #0b62c4 } .even { stroke: #0b62c4; stroke-dasharray: 3 3 }
 .line { fill: none; stroke-width: 2 } .c0 { stroke: #0b62c4 } .c1 { stroke: #57606a }
-.c2 { stroke: #b3510b } .c3 { stroke: #1a7f37 } .c4 { stroke: #8250df }
+.c2 { stroke: #b3540b } .c3 { stroke: #1a7f37 } .c4 { stroke: #8250df }
 @media (prefers-color-scheme: dark) {
 text { fill: #e6edf3 } .faint { fill: #9198a1 }
 .ground { fill: #14181d } .rule { stroke: #3d444d }
@@ -86,8 +86,8 @@ def growth(results: Results) -> str:
     panels = [panel for panel in panels if any(len(points) > 1 for points in panel[1].values())]
     parts: list[str] = []
     for i, (heading, curves) in enumerate(panels):
-        parts += _panel(heading, curves, left=70 + 510 * i)
-    return _document(510 * len(panels), 400, "How time grows", parts) if panels else ""
+        parts += _panel(heading, curves, left=70 + 540 * i)
+    return _document(540 * len(panels), 400, "How time grows", parts) if panels else ""
 
 
 # ---------------------------------------------------------------------------- curves
@@ -159,18 +159,19 @@ def _panel(heading: str, curves: Curves, left: float) -> list[str]:
         parts += [
             f'<circle class="line c{i % 5}" cx="{x:.1f}" cy="{y:.1f}" r="1"/>' for x, y in places
         ]
-        x, y = places[-1]
-        labels.append((y + 4, x + 9, BY_KEY[key].title))
-    parts += [_text(x, y, label) for y, x, label in _apart(sorted(labels))]
+        labels.append((places[-1][1], f"c{i % 5}", BY_KEY[key].title))
+    for y, colour, label in _apart(sorted(labels)):
+        parts.append(f'<path class="line {colour}" d="M{right + 12} {y:.1f}h16"/>')
+        parts.append(_text(right + 34, y + 4, label))
     return parts
 
 
-def _apart(labels: Sequence[tuple[float, float, str]]) -> list[tuple[float, float, str]]:
-    """Push labels down until none covers another."""
-    placed: list[tuple[float, float, str]] = []
-    for y, x, label in labels:
-        floor = max((p + 15 for p, q, _ in placed if abs(q - x) < 90), default=y)
-        placed.append((max(y, floor), x, label))
+def _apart(labels: Sequence[tuple[float, str, str]]) -> list[tuple[float, str, str]]:
+    """Push labels, which come from the top, down until none covers another."""
+    placed: list[tuple[float, str, str]] = []
+    for y, colour, label in labels:
+        floor = placed[-1][0] + 17 if placed else y
+        placed.append((max(y, floor), colour, label))
     return placed
 
 

@@ -18,6 +18,7 @@ from benchmarks.targets import TARGETS, Target, Verdict
 from benchmarks.workloads import WORKLOADS
 
 PAGE = Path(__file__).with_name("page.md")
+TIGHT = "\N{NO-BREAK SPACE}"
 NOT_RUN = "*Not part of this run: `python -m benchmarks all` measures it.*"
 
 
@@ -49,11 +50,11 @@ HOLDS, MISSED = Verdict.HOLDS, Verdict.MISSED
 
 
 def _figure(target: Target, spread: Spread) -> str:
-    """The measured figure, written as its target is: 0.62 [0.61, 0.63], or 1/1.61 [1/…]."""
+    """The measured figure, written as its target is: 0.62 [0.61–0.63], or 1/1.61 [1/…]."""
     if not target.shown.startswith("1/"):
         return spread_of(spread)
     middle, lower, upper = (number(1 / x) for x in (spread.middle, spread.lower, spread.upper))
-    return f"1/{middle} [1/{lower}, 1/{upper}]"
+    return f"1/{middle}{TIGHT}[1/{lower}–1/{upper}]"
 
 
 def _miss(target: Target, results: Results) -> str:
@@ -175,7 +176,7 @@ def extra_costs(results: Results) -> str:
             return row.note or _microseconds(row)
         added = ratios(ours, row)
         percent = (100 * (x - 1) for x in (added.middle, added.lower, added.upper))
-        return "{:+.1f} % [{:+.1f}, {:+.1f}]".format(*percent)
+        return "{:+.1f}%{}[{:+.1f}, {:+.1f}]".format(next(percent), TIGHT, *percent)
 
     return by_case(rows, cell)
 
@@ -266,7 +267,7 @@ def spread_of(spread: Spread) -> str:
     """The median, with the quartiles where there are several values."""
     if spread.low == spread.high:
         return number(spread.middle)
-    return f"{number(spread.middle)} [{number(spread.lower)}, {number(spread.upper)}]"
+    return f"{number(spread.middle)}{TIGHT}[{number(spread.lower)}–{number(spread.upper)}]"
 
 
 def _case(case: str) -> str:
@@ -282,7 +283,7 @@ def _cell(row: Row | None, cell: Callable[[Row], str]) -> str:
 def _microseconds(row: Row) -> str:
     spread = row.spread
     low, middle, high = (number(1e6 * x) for x in (spread.low, spread.middle, spread.high))
-    return f"{middle} ({low} – {high})"
+    return f"{middle}{TIGHT}({low}–{high})"
 
 
 def _value(row: Row | None, digits: int = 3) -> str:

@@ -33,7 +33,6 @@ class Target:
     not as its number.
     """
 
-    group: str
     claim: str
     suite: str
     case: str
@@ -79,7 +78,7 @@ def _training(
     """One target per workload; a bound may come with the way it is written."""
     suite = training.ONE_THREAD
     return [
-        Target(STEP, claim, suite, case, top, bottom, "≥", *bound)
+        Target(claim, suite, case, top, bottom, "≥", *bound)
         for case, given in bounds.items()
         for bound in [given if isinstance(given, tuple) else (given,)]
     ]
@@ -90,7 +89,6 @@ def _over(number: float) -> tuple[float, str]:
     return 1 / number, f"1/{number:g}"
 
 
-STEP, OTHERS = "one step of training", "growth, memory and start-up"
 NUMPY, NATIVE, SCAN = "ours-compiled-numpy", "ours-compiled-native", "ours-scan-native"
 PLANNED = {NUMPY, NATIVE, SCAN} - set(BY_KEY)
 
@@ -137,7 +135,7 @@ def _limit(
     top: str = "ours",
     bottom: str | None = None,
 ) -> Target:
-    return Target(OTHERS, claim, suite, case, top, bottom, "≤", bound)
+    return Target(claim, suite, case, top, bottom, "≤", bound)
 
 
 LIMITS = [

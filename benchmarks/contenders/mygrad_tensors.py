@@ -63,6 +63,7 @@ def switch_guarding(*, on: bool) -> None:
 class Chain(base.Chain):
     def __init__(self, length: int) -> None:
         super().__init__(length)
+        switch_guarding(on=True)
         self.a = mg.tensor(1.0)
         self.b = mg.tensor(1e-9)
 

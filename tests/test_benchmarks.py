@@ -1,0 +1,178 @@
+"""The benchmarks measure what they say: same training, right tables, no misses hidden.
+
+No time is looked at here. Contenders of other packages are not imported: each is checked against
+the reference by the benchmark itself, before it is timed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from importlib import import_module
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import pytest
+
+from benchmarks import extras, overhead, pictures, reference, report, timing, training, workloads
+from benchmarks.contenders import BY_KEY, LINE_UP
+from benchmarks.results import Results, Row, Spread, ratios
+from benchmarks.targets import TARGETS, Target, Verdict
+
+OWN = [c for c in LINE_UP if c.package in {"numpy", "tinygrad_mlp"}]
+
+
+def task_of(name):
+    return workloads.draw(dataclasses.replace(workloads.BY_NAME[name], steps=8))
+
+
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [(c.key, name) for c in OWN for name in ("sum", "small", "digits") if c.runs(name)],
+)
+def test_a_contender_trains_the_network_of_the_reference(key, name):
+    contender = BY_KEY[key]
+    task = task_of(name)
+    expected = reference.train(task, bias=contender.trainer().bias)
+    training.start(contender, task, expected)
+
+
+@pytest.mark.parametrize("name", ["sum", "small"])
+def test_the_reference_notices_another_learning_rate(name):
+    task = task_of(name)
+    other = reference.train(dataclasses.replace(task, learning_rate=0.101))
+    with pytest.raises(reference.Disagreement, match="by hand"):
+        training.start(BY_KEY["by-hand"], task, other)
+
+
+def test_the_reference_notices_a_layer_that_does_not_learn():
+    task = task_of("small")
+    expected = reference.train(task)
+    frozen = (task.weights[0], *expected.weights[1:])
+    with pytest.raises(reference.Disagreement, match="weight 0"):
+        reference.check("nobody", task, expected.losses, frozen, expected)
+
+
+def test_the_reference_follows_the_slope_of_the_loss():
+    task = task_of("sum")
+    one_step = dataclasses.replace(task, inputs=task.inputs[:1], targets=task.targets[:1])
+    moved = reference.train(one_step).weights[0]
+    step = 1e-6
+
+    def loss(nudge):
+        weights = (task.weights[0] + nudge, *task.weights[1:])
+        return reference.train(dataclasses.replace(one_step, weights=weights)).losses[0]
+
+    for i in np.ndindex(moved.shape):
+        nudge = np.zeros_like(moved)
+        nudge[i] = step
+        slope = (loss(nudge) - loss(-nudge)) / (2 * step)
+        assert (task.weights[0] - moved)[i] == pytest.approx(0.1 * slope, rel=1e-6, abs=1e-10)
+
+
+def test_ours_adds_along_a_chain():
+    chain = BY_KEY["ours"].chain_class()(100)
+    overhead.check("ours", 100, chain.backward(chain.forward()))
+
+
+def test_every_switch_still_finds_what_it_switches_off():
+    assert [switch.missing() for switch in extras.SWITCHES] == [""] * len(extras.SWITCHES)
+
+
+def test_switches_take_the_extras_out_and_put_them_back():
+    tensor = import_module("tinygrad_mlp.tensor")  # the name in the package is the class
+    original = tensor.user_site
+    with extras.without(*extras.SWITCHES):
+        task = task_of("sum")
+        training.start(BY_KEY["ours"], task, reference.train(task))
+        assert tensor.Tensor(1.0).site is None
+    assert tensor.user_site is original
+
+
+def test_rounds_interleave_and_rotate():
+    calls = []
+    units = {name: lambda name=name: calls.append(name) for name in "abc"}
+    values = timing.interleave(units, timing.Effort(segment=0.0, rounds=3))
+    assert "".join(calls[-9:]) == "abcbcacab"
+    assert {name: len(v) for name, v in values.items()} == dict.fromkeys("abc", 3)
+
+
+@pytest.mark.parametrize("power", [1.0, 1.15, 2.0])
+def test_the_slope_is_the_exponent(power):
+    assert overhead.slope({n: 3 * n**power for n in (10, 100, 5000)}) == pytest.approx(power)
+
+
+def test_a_ratio_is_taken_within_a_round():
+    slow, fast = (Row("s", "c", key, "s", values) for key, values in
+                  (("a", (2.0, 20.0, 6.0)), ("b", (1.0, 10.0, 2.0))))  # fmt: skip
+    assert ratios(slow, fast) == Spread.of([2.0, 2.0, 3.0])
+
+
+# ------------------------------------------------------------------------ the report
+
+
+def results_of(*rows):
+    return Results("python -m benchmarks quick", {"CPU": "one"}, list(rows))
+
+
+def step(key, *seconds, case="sum", note=""):
+    return Row(training.ONE_THREAD, case, key, "s/step", seconds, note)
+
+
+RATIO = next(t for t in TARGETS if t.claim == "PyTorch ÷ ours" and t.case == "sum")
+
+
+@pytest.mark.parametrize(
+    ("rows", "verdict"),
+    [
+        ([step("ours", 1e-6), step("pytorch", 3.1e-6)], Verdict.HOLDS),
+        ([step("ours", 1e-6), step("pytorch", 2.9e-6)], Verdict.MISSED),
+        ([step("ours", 1e-6), step("pytorch", note="not installed")], Verdict.NOT_INSTALLED),
+        ([], Verdict.NOT_MEASURED),
+    ],
+)
+def test_a_target_is_judged_by_what_was_measured(rows, verdict):
+    assert RATIO.verdict(results_of(*rows)) is verdict
+
+
+def test_a_target_of_something_planned_is_not_hidden():
+    planned = Target("c", training.ONE_THREAD, "sum", "jax-jit", "ours-scan-native", "≥", 12)
+    assert planned.verdict(results_of()) is Verdict.NOT_BUILT
+
+
+def test_a_missed_target_and_an_absent_peer_are_said_in_the_page():
+    rows = [
+        step("ours", 1.0e-6, 1.0e-6),
+        step("pytorch", 2.5e-6, 2.7e-6),
+        step("mygrad", note="not installed"),
+    ]
+    page = report.page(results_of(*rows))
+    assert "**Missed**: PyTorch ÷ ours, sum: 2.60\N{NO-BREAK SPACE}[2.55–2.65], target ≥ 3" in page
+    assert "not installed" in page
+    assert "python -m benchmarks quick" in page
+
+
+def test_results_survive_json_and_the_page_is_the_same():
+    results = results_of(step("ours", 1e-6, 2e-6), step("pytorch", 3e-6, 4e-6))
+    again = Results.from_json(results.to_json())
+    assert again == results
+    assert report.page(again) == report.page(results)
+
+
+def test_every_target_names_contenders_that_exist_or_are_planned():
+    known = {*BY_KEY, extras.BARE, "ours-compiled-numpy", "ours-compiled-native"}
+    named = {key for t in TARGETS for key in (t.top, t.bottom) if key is not None}
+    assert named <= known | {"ours-scan-native"}
+
+
+def test_the_pictures_are_svg_and_name_who_is_in_them():
+    rows = [step("ours", 1e-6), step("by-hand", 5e-7)]
+    rows += [
+        Row(suite, str(n), "ours", "s", (n * 1e-6,))
+        for suite in (overhead.FORWARD, overhead.BACKWARD)
+        for n in (10, 100, 1000)
+    ]
+    results = results_of(*rows)
+    for draw, wanted in ((pictures.steps, "NumPy by hand"), (pictures.growth, "tinygrad_mlp")):
+        text = "".join(ET.fromstring(draw(results)).itertext())  # noqa: S314 - our own file
+        assert wanted in text
+    assert pictures.steps(results_of()) == pictures.growth(results_of()) == ""
