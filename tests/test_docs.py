@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+import tinygrad_mlp
 from tests.conftest import needs
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -66,6 +67,12 @@ def test_every_page_is_in_the_table_of_contents_once():
 def test_a_page_has_one_title(page):
     text = FENCED.sub("", page.read_text(encoding="utf-8"))
     assert len(re.findall(r"^# ", text, re.MULTILINE)) == 1
+
+
+def test_every_public_name_is_written_about():
+    text = "\n".join(page.read_text(encoding="utf-8") for page in DOCUMENTS)
+    words = set(re.findall(r"\w+", text))
+    assert [name for name in tinygrad_mlp.__all__ if name not in words] == []
 
 
 @pytest.mark.parametrize("page", DOCUMENTS, ids=lambda page: page.stem)
