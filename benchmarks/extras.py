@@ -48,7 +48,11 @@ def _call_without_scope(_: Any) -> Callable[..., Any]:
 
 
 SWITCHES = (
-    Switch("line", ("tinygrad_mlp.tensor:user_site",), lambda _: lambda: None),
+    Switch(
+        "line",
+        ("tinygrad_mlp.tensor:user_site", "tinygrad_mlp.nn.module:user_site"),
+        lambda _: lambda *_: None,
+    ),
     Switch("module path", ("tinygrad_mlp.nn.module:Module.__call__",), _call_without_scope),
     Switch(
         "copy",

@@ -25,10 +25,12 @@ tick = itertools.count(1).__next__
 Site: TypeAlias = tuple[CodeType, int] | None
 """A code object and an instruction in it: the cheapest note of "this line, this call"."""
 
-Scope: TypeAlias = tuple[Any, Any] | None
-"""The modules that are being called, innermost first: ``(outer scope, module)``.
+Scope: TypeAlias = tuple[Any, Any, Site] | None
+"""The modules that are being called, innermost first: ``(outer scope, module, site)``.
 
-A scope is made anew for every call, so two calls of one module are two scopes."""
+A scope is made anew for every call, so two calls of one module are two scopes. The site is the
+user's instruction that led there, if the module is one of the package's: inside it no line is
+the user's, so its nodes take this one over instead of looking for it once more."""
 
 
 class _Here(threading.local):
@@ -53,9 +55,13 @@ class _Inside(dict[str, bool]):
 _inside = _Inside()
 
 
-def user_site() -> Site:
-    """The instruction that is running in the innermost frame outside the package."""
-    frame: FrameType | None = sys._getframe(2)
+def user_site(depth: int = 2) -> Site:
+    """The instruction that is running in the innermost frame outside the package.
+
+    Args:
+        depth: How many frames are the package's for certain, this one included.
+    """
+    frame: FrameType | None = sys._getframe(depth)
     while frame is not None:
         code = frame.f_code
         if not _inside[code.co_filename]:
@@ -108,15 +114,16 @@ def _assigned(code: CodeType, lasti: int) -> str | None:
     """The variable that takes the value of the call at `lasti`: ``h`` in ``h = x @ w``."""
     after = (i for i in dis.get_instructions(code) if i.offset > lasti and i.opname != "CACHE")
     instruction = next(after, None)
-    if instruction is not None and instruction.opname in _STORES:
-        return str(instruction.argval)
-    return None
+    if instruction is None or instruction.opname not in _STORES:
+        return None
+    name = str(instruction.argval)
+    return name if name.isidentifier() else None  # not pytest's @py_assert
 
 
 def scope_modules(scope: Scope) -> list[Any]:
     """The modules of a scope, outermost first."""
     modules = []
     while scope is not None:
-        scope, module = scope
+        scope, module, _ = scope
         modules.append(module)
     return modules[::-1]

@@ -108,8 +108,8 @@ class Tensor(Operand):
         self.hooks: dict[int, Callable[[Array], Array | None]] | None = None
         self.birth = tick()
         self.written = 0
-        self.site: Site = user_site()
         self.scope: Scope = here.scope
+        self.site: Site = (self.scope and self.scope[2]) or user_site()
 
     # -- what it holds -----------------------------------------------------------------------
 
@@ -229,6 +229,8 @@ class Tensor(Operand):
         seed = first_gradient(self, gradient)
         if create_graph:
             seed = astensor(seed)
+        elif isinstance(seed, Tensor):
+            seed = seed._data
         watched = cells.watcher
         if watched is not None:
             watched.phase("backward")
@@ -394,17 +396,15 @@ def astensor(value: Any, *, copy: bool = True) -> Tensor:
 
 def record(op: Op, inputs: tuple[Array, ...], attrs: Attrs) -> Tensor:
     """Apply an op to tensors: compute, and remember how. This is the tensors' reader."""
-    tensors: list[Tensor | None] = []
     values: list[Array] = []
-    needed = False
+    needed = constants = False
     for x in inputs:
         if isinstance(x, Tensor):
-            tensors.append(x)
             values.append(x._data)
             if x.requires_grad:
                 needed = True
         else:
-            tensors.append(None)
+            constants = True
             values.append(x if type(x) in NUMBERS else _constant(x))
     try:
         # Arrays run forward at once; while a step is captured, variables have a reader.
@@ -413,9 +413,11 @@ def record(op: Op, inputs: tuple[Array, ...], attrs: Attrs) -> Tensor:
         raise _refused(op, inputs, error) from error
     if isinstance(y, np.generic):
         y = np.asarray(y)
+    if constants:
+        inputs = tuple([x if isinstance(x, Tensor) else None for x in inputs])
     if needed and op.leaky:
         needed = any(
-            x is not None and x.requires_grad and op.flows(i) for i, x in enumerate(tensors)
+            x is not None and x.requires_grad and op.flows(i) for i, x in enumerate(inputs)
         )
     node: Tensor = _new(Tensor)
     node._data = y
@@ -423,12 +425,12 @@ def record(op: Op, inputs: tuple[Array, ...], attrs: Attrs) -> Tensor:
     node.attrs = attrs
     node.birth = tick()
     node.written = 0
-    node.site = user_site()
-    node.scope = here.scope
+    node.scope = scope = here.scope
+    node.site = (scope and scope[2]) or user_site(3)
     if needed and grad_enabled.get():
         node.requires_grad = True
         node.op = op
-        node.inputs = tuple(tensors)
+        node.inputs = inputs
         node.values = (y, *values)
     else:
         node.requires_grad = False

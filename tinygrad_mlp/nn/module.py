@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from tinygrad_mlp.errors import UsageError
 from tinygrad_mlp.nn import state, watching
 from tinygrad_mlp.nn.parameter import Buffer, Parameter
 from tinygrad_mlp.ops import Array
-from tinygrad_mlp.origin import here
+from tinygrad_mlp.origin import here, user_site
 from tinygrad_mlp.tensor import Tensor
 
 __all__ = ["Module"]
@@ -46,6 +46,12 @@ class Module:
     training: bool = True
     """Whether it behaves as in training (dropout drops); `train` and `eval` set it."""
 
+    shipped: ClassVar[bool] = True
+    """Whether the lines of its ``forward`` are the package's, not the user's."""
+
+    def __init_subclass__(cls) -> None:
+        cls.shipped = cls.__module__.startswith(_PACKAGE)
+
     def forward(self, *inputs: Any, **options: Any) -> Any:
         """Compute the output: every module writes its own."""
         raise UsageError(
@@ -57,7 +63,8 @@ class Module:
     def __call__(self, *inputs: Any, **options: Any) -> Any:
         """Run `forward`, and let every node made meanwhile know where it was made."""
         outer = here.scope
-        here.scope = (outer, self)
+        site = ((outer and outer[2]) or user_site()) if self.shipped else None
+        here.scope = (outer, self, site)
         try:
             if options:
                 return self.forward(*inputs, **options)

@@ -38,6 +38,9 @@ class Function(Module):
         return getattr(self.function, "__name__", None) or repr(self.function)
 
 
+Function.shipped = False  # its lines are those of the user's function
+
+
 class Sequential(Module):
     """Layers that are run one after the other.
 
