@@ -1,20 +1,21 @@
 """Datasets: arrays that belong together, sample by sample.
 
-This file knows that the first axis counts samples. It does not know in what order they are
-used: that is the loader's.
+This file knows that the first axis counts samples, and how a set is split in two. It does not
+know in what order samples are used: that is the loader's.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from tinygrad_mlp.errors import DataError
+from tinygrad_mlp.errors import DataError, UsageError
 from tinygrad_mlp.ops import Array
 from tinygrad_mlp.tensor import Tensor
 
-__all__ = ["ArrayDataset"]
+__all__ = ["ArrayDataset", "split", "stacked"]
 
 
 class ArrayDataset:
@@ -67,3 +68,66 @@ def _array(values: Any) -> Array:
         return values
     array = np.asarray(values)
     return array.astype(np.float64) if array.dtype.kind == "i" else array
+
+
+def split(
+    *arrays: Any,
+    validation: float = 0.2,
+    rng: np.random.Generator | int | None = None,
+    stratify: Any = None,
+) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+    """Divide samples at random into those to train on and those to validate on.
+
+    Args:
+        *arrays: Arrays of one length.
+        validation: The share of samples to validate on, or their number.
+        rng: A generator or a seed.
+        stratify: Labels: each label then keeps its share on both sides, within one sample.
+
+    Returns:
+        ``(X, Y), (X_validation, Y_validation)``.
+
+    Raises:
+        UsageError: If a side would be empty.
+
+    >>> (X, Y), (Xv, Yv) = split(np.arange(10), np.arange(10), validation=0.3, rng=0)
+    >>> len(X), sorted(Xv) == sorted(Yv), len(Xv)
+    (7, True, 3)
+    """
+    dataset = ArrayDataset(*arrays)
+    n = len(dataset)
+    count = validation if isinstance(validation, int) else round(n * validation)
+    if not 0 < count < n:
+        raise UsageError(
+            f"validation={validation} of {n} samples",
+            why="both sides need samples",
+            fix="Use a share such as 0.2, or a number of samples.",
+        )
+    order = np.random.default_rng(rng).permutation(n)
+    if stratify is not None:
+        order = _interleaved(np.asarray(_array(stratify)), order)
+    chosen, rest = np.sort(order[:count]), np.sort(order[count:])
+    return dataset[rest], dataset[chosen]
+
+
+def _interleaved(labels: Array, order: Array) -> Array:
+    """`order`, arranged so that every stretch from the start has each label in its share."""
+    place = np.empty(len(order))
+    shuffled = labels[order]
+    for label in np.unique(shuffled):
+        found = np.flatnonzero(shuffled == label)
+        place[found] = (np.arange(len(found)) + 0.5) / len(found)
+    return order[np.argsort(place, kind="stable")]
+
+
+def stacked(samples: Sequence[Any]) -> tuple[Tensor, ...]:
+    """Samples, each a tuple of parts, as one tensor for each part."""
+    rows = [sample if isinstance(sample, tuple) else (sample,) for sample in samples]
+    if len({len(row) for row in rows}) > 1:
+        raise DataError("samples of different numbers of parts", fix="Give (x, y) for each.")
+    parts = zip(*rows, strict=True)
+    return tuple(Tensor(np.stack([_sample(v) for v in part]), copy=False) for part in parts)
+
+
+def _sample(value: Any) -> Array:
+    return np.asarray(value.data if isinstance(value, Tensor) else value)
