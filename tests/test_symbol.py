@@ -32,7 +32,7 @@ from tinygrad_mlp.symbol import (
 )
 
 PAGE = Path(__file__).parent.parent / "docs" / "ops.md"
-TABLE = re.compile(r"(?<=-->\n).*?(?=\n## )", re.DOTALL)
+TABLE = re.compile(r"(?<=-->\n).*\Z", re.DOTALL)
 
 
 def rules():

@@ -10,15 +10,16 @@ from __future__ import annotations
 import argparse
 import difflib
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from tinygrad_mlp import __version__
+from tinygrad_mlp import __version__, ops
 from tinygrad_mlp.errors import TinygradError, UsageError
+from tinygrad_mlp.ops import Op
 from tinygrad_mlp.symbol import Row, op_table
 
-__all__ = ["main", "markdown_table", "text_table"]
+__all__ = ["main", "markdown_sections", "markdown_table", "text_table"]
 
 
 class _Parser(argparse.ArgumentParser):
@@ -137,7 +138,12 @@ def _ops(options: argparse.Namespace) -> None:
     if options.names:
         known = {row.op.name: row for row in rows}
         rows = [known.get(name) or _unknown(name, known) for name in options.names]
-    print(markdown_table(rows) if options.markdown else text_table(rows), end="")
+    if not options.markdown:
+        print(text_table(rows), end="")
+    elif options.names:
+        print(markdown_table(rows), end="")
+    else:
+        print("\n".join(markdown_sections(rows)), end="")
 
 
 def _unknown(name: str, known: Iterable[str]) -> NoReturn:
@@ -171,6 +177,32 @@ def text_table(rows: Iterable[Row]) -> str:
         f"{op:{widths[0]}}  {forward:{widths[1]}}  {gradient}".rstrip() + "\n"
         for op, forward, gradient in lines
     )
+
+
+def markdown_sections(rows: Iterable[Row]) -> Iterator[str]:
+    """The op table in Markdown, one section for each file of `ops`."""
+    shelves: dict[str, list[Row]] = {}
+    for row in rows:
+        shelves.setdefault(_file_of(row.op), []).append(row)
+    for name, shelf in shelves.items():
+        title = name.rpartition(".")[2].capitalize()
+        about = (sys.modules[name].__doc__ or "").partition("\n")[0]
+        yield f"## {title}\n\n{about}\n\n{markdown_table(shelf)}"
+
+
+def _file_of(op: Op) -> str:
+    """The module that the record of an op is written in."""
+    parts = (op.each, *op.rules, op.forward, op.bind)
+    homes = [str(getattr(part, "__module__", "")) for part in parts if part is not None]
+    for home in homes:
+        if home.startswith(f"{ops.__name__}."):
+            return home
+    shelves = [n for n in sys.modules if n.startswith(f"{ops.__name__}.")]
+    for name in shelves:  # all of its functions are NumPy's: look who offers it
+        module = sys.modules[name]
+        if any(getattr(module, own, None) is op for own in getattr(module, "__all__", ())):
+            return name
+    return homes[0]
 
 
 def markdown_table(rows: Iterable[Row]) -> str:
