@@ -96,11 +96,13 @@ def _unbroadcast(op: Op, i: int, gradient: Array, shape: tuple[int, ...]) -> Arr
     try:
         return sum_to.apply((gradient,), {"shape": shape})
     except (ValueError, IndexError) as error:
-        raise GradientError(
+        refusal = GradientError(
             f"{op.name}: the gradient for input {i} has shape {gradient.shape}, expected {shape}",
             why="a gradient has the shape of its input",
             fix="Summed in the rule instead of left to the engine?",
-        ) from error
+        )
+        refusal.gradient = gradient
+        raise refusal from error
 
 
 def backpropagate(  # noqa: C901, PLR0912 - the one hot loop, a screen long

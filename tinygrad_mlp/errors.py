@@ -22,6 +22,7 @@ The tree::
     ├── GraphError (RuntimeError)        the graph cannot be run backward
     │   └── InPlaceError                 a value was overwritten after it was used
     ├── GradientError (ValueError)       a rule returned something that is no gradient
+    │   └── GradientMismatchError        a gradient check failed (AssertionError too)
     ├── CaptureError (RuntimeError)      a training step that cannot become a program
     ├── StateError (ValueError)          a state_dict or file that does not fit
     ├── DataError (ValueError)           data that a model cannot be trained on
@@ -32,6 +33,7 @@ The tree::
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 __all__ = [
@@ -39,6 +41,7 @@ __all__ = [
     "DTypeError",
     "DataError",
     "GradientError",
+    "GradientMismatchError",
     "GraphError",
     "InPlaceError",
     "IndexingError",
@@ -49,6 +52,7 @@ __all__ = [
     "TrainingWarning",
     "UnsupportedError",
     "UsageError",
+    "aligned",
     "message",
 ]
 
@@ -62,9 +66,34 @@ def message(what: str, *, where: str = "", why: str = "", fix: str = "") -> str:
     head = f"{what} ({where})" if where else what
     if why:
         head = f"{head}: {why}"
-    if head[-1] not in ".?!":
+    if head[-1] not in ".?!\n":
         head += "."
-    return f"{head} {fix}" if fix else head
+    space = "" if head[-1] == "\n" else " "
+    return f"{head}{space}{fix}" if fix else head
+
+
+def aligned(shapes: Sequence[tuple[str, tuple[int, ...]]]) -> str:
+    """Shapes under each other, from the right, with a mark under the axes that do not fit.
+
+    >>> print(aligned([("x", (3,)), ("w", (2, 4))]))
+    x     3
+    w  2  4
+          ^
+    """
+    depth = max(len(shape) for _, shape in shapes)
+    rows = [(name, [""] * (depth - len(shape)) + [str(n) for n in shape]) for name, shape in shapes]
+    columns = list(zip(*(row for _, row in rows), strict=True))
+    marks = [
+        "^" if len({n for n in column if n not in {"", "1"}}) > 1 else "" for column in columns
+    ]
+    widths = [max(len(n) for n in column) for column in columns]
+    title = max(len(name) for name, _ in rows)
+    return "\n".join(
+        "  ".join(
+            [f"{name:<{title}}", *(f"{n:>{width}}" for n, width in zip(row, widths, strict=True))]
+        ).rstrip()
+        for name, row in [*rows, ("", marks)]
+    )
 
 
 class TinygradError(Exception):
@@ -108,6 +137,15 @@ class InPlaceError(GraphError):
 
 class GradientError(TinygradError, ValueError):
     """A rule returned something that cannot be the gradient of its input."""
+
+    gradient: Any = None
+    """What the rule returned."""
+
+
+class GradientMismatchError(GradientError, AssertionError):
+    """A gradient check found a gradient that is not the one measured; its report is attached."""
+
+    report: Any = None
 
 
 class CaptureError(TinygradError, RuntimeError):

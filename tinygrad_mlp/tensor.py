@@ -12,17 +12,26 @@ arrays it was computed from (`values`), so a later ``w.data = …`` leaves old g
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from textwrap import indent
 from typing import Any, Self
 
 import numpy as np
 
 from tinygrad_mlp import cells
 from tinygrad_mlp.autodiff import FREED, backpropagate, first_gradient, grad_enabled
-from tinygrad_mlp.errors import DTypeError, GraphError, ShapeError, TinygradError, UsageError
+from tinygrad_mlp.errors import (
+    DTypeError,
+    GraphError,
+    IndexingError,
+    ShapeError,
+    TinygradError,
+    UsageError,
+    aligned,
+)
 from tinygrad_mlp.graph import describe
 from tinygrad_mlp.ops import READERS, Array, Attrs, Op, Operand
 from tinygrad_mlp.ops.arithmetic import add
-from tinygrad_mlp.origin import Scope, Site, here, tick, user_site
+from tinygrad_mlp.origin import Scope, Site, here, place, tick, user_site
 
 __all__ = ["Tensor", "astensor", "record", "tensor"]
 
@@ -482,7 +491,7 @@ def _plain(value: Any) -> Array:
         return value._data
     if type(value) in READERS:
         return value
-    return np.asarray(value)
+    return _as_array(value, None, copy=False)
 
 
 def _as_array(data: Any, dtype: Any, *, copy: bool) -> Array:
@@ -539,8 +548,25 @@ def _refused(op: Op, inputs: tuple[Array, ...], error: Exception) -> Exception:
     if isinstance(error, TinygradError):
         error.failed = error.failed or (op, inputs)
         return error
-    shapes = " and ".join(str(np.shape(x._data if isinstance(x, Tensor) else x)) for x in inputs)
-    kind = ShapeError if isinstance(error, ValueError) else UsageError
-    refusal = kind(f"{op.name} of {shapes}", why=str(error))
+    kind: type[TinygradError] = ShapeError if isinstance(error, ValueError) else UsageError
+    if isinstance(error, IndexError):
+        kind = IndexingError
+    named = [(_title(x, i), np.shape(x)) for i, x in enumerate(inputs)]
+    why, fix = str(error), ""
+    if isinstance(error, ValueError) and "broadcast" in why:
+        why = "from the right, sizes must be equal or 1:\n" + indent(aligned(named), "    ") + "\n"
+        fix = "Axes of size 1 come from t[:, None] or t.reshape(…)."
+    shapes = " and ".join(f"{name} {shape}" for name, shape in named)
+    refusal = kind(f"{op.name} of {shapes}", where=str(place(user_site()) or ""), why=why, fix=fix)
     refusal.failed = (op, inputs)
     return refusal
+
+
+def _title(x: Array, i: int) -> str:
+    """What the user calls an operand, if it can be known."""
+    if isinstance(x, Tensor):
+        spot = place(x.site)
+        name = x.name or (spot.variable if spot else None)
+        if name:
+            return repr(name)
+    return f"input {i}"
