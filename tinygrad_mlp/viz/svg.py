@@ -138,9 +138,10 @@ def wrap(
     """Put the root element, title, description and style round the parts of a picture."""
     body = "\n".join(parts)
     mark = "tg" + hashlib.sha256(f"{title}{wide}{tall}{body}".encode()).hexdigest()[:8]
+    role = "group" if interactive else "img"
     w, h = wide + 2 * MARGIN, tall + 2 * MARGIN
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="tg" role="{'group' if interactive else 'img'}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="tg" role="{role}" '
         f'aria-labelledby="{mark}-title {mark}-desc" width="{n(w)}" height="{n(h)}" '
         f'viewBox="{n(-MARGIN)} {n(-MARGIN)} {n(w)} {n(h)}">\n'
         f'<title id="{mark}-title">{attribute(title)}</title>\n'
