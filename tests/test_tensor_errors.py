@@ -1,0 +1,196 @@
+"""What a mistake with tensors says: what, where, why, and a line to paste."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+import tinygrad_mlp as tg
+from tests.planted import planted
+from tinygrad_mlp.errors import (
+    DTypeError,
+    GradientError,
+    IndexingError,
+    ShapeError,
+    UnsupportedError,
+    UsageError,
+    aligned,
+)
+
+
+def leaf(value, name=None):
+    return tg.Tensor(value, requires_grad=True, name=name)
+
+
+def test_shapes_that_clash_are_drawn_under_each_other():
+    x = tg.Tensor(np.ones(3), requires_grad=True)
+    weights = leaf(np.ones((2, 4)), name="w")
+    with pytest.raises(ShapeError) as caught:
+        x + weights
+    assert "test_tensor_errors.py:" in str(caught.value)
+    assert "    'x'     3\n    'w'  2  4\n            ^\n" in str(caught.value)
+    assert "add of 'x' (3,) and 'w' (2, 4)" in str(caught.value)
+    assert isinstance(caught.value, ValueError)
+
+
+def test_the_mark_stands_under_every_axis_that_differs():
+    text = aligned([("a", (2, 3, 1, 10)), ("bb", (4, 5, 7))])
+    assert text.splitlines() == [
+        "a   2  3  1  10",
+        "bb     4  5   7",
+        "       ^      ^",
+    ]
+
+
+def test_shapes_of_a_product_are_named():
+    a, b = leaf(np.ones((2, 4)), name="a"), leaf(np.ones((2, 4)), name="b")
+    with pytest.raises(ShapeError, match=r"matmul of 'a' \(2, 4\) and 'b' \(2, 4\)"):
+        a @ b
+
+
+@pytest.mark.parametrize("data", [np.arange(3), np.array([True]), np.arange(2, dtype=np.uint8)])
+def test_whole_numbers_have_no_gradient(data):
+    with pytest.raises(DTypeError, match=r"cannot need a gradient.*astype\(float\)"):
+        tg.Tensor(data, requires_grad=True)
+
+
+def test_python_ints_do():
+    assert leaf([1, 2]).dtype == np.float64
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (1j, "complex128.*array.real"),
+        ("text", "cannot hold <U4"),
+        (None, "cannot hold object"),
+        ([[1.0], [1.0, 2.0]], "equal lengths"),
+        ({"a": 1}, "cannot hold object"),
+    ],
+)
+def test_what_is_no_array_of_numbers(data, message):
+    with pytest.raises(DTypeError, match=message):
+        tg.Tensor(data)
+
+
+@pytest.mark.parametrize("other", [None, "a", 1j, {}])
+def test_operators_with_what_is_no_number(other):
+    with pytest.raises((DTypeError, UsageError)):
+        leaf(1.0) + other
+
+
+def test_a_list_of_tensors_would_lose_their_history():
+    x = leaf([1.0, 2.0])
+    for wrong in ([x[0], x[1]], [[x[0]], [1.0]], (x[0],), x * 2):
+        with pytest.raises(UsageError, match=r"history.*np\.stack"):
+            tg.Tensor(wrong)
+    assert tg.Tensor([tg.Tensor(1.0), tg.Tensor(2.0)]).tolist() == [1.0, 2.0]
+
+
+@pytest.mark.parametrize("leave", [math.exp, float, int, complex, math.sin])
+def test_numbers_that_would_forget_their_gradient(leave):
+    loss = tg.Tensor(2.0, requires_grad=True)
+    with pytest.raises(UsageError, match=r"'loss'.*np\.exp\(t\).*t\.item\(\)"):
+        leave(loss)
+    leave(loss.detach())
+
+
+def test_an_array_would_forget_it_too():
+    x = leaf([1.0, 2.0], name="x")
+    with pytest.raises(UsageError, match=r"'x'.*t\.numpy\(\) or t\.data"):
+        np.asarray(x)
+
+
+def test_a_numpy_function_without_a_rule():
+    x = leaf([[1.0, 2.0], [3.0, 4.0]])
+    for function in (np.linalg.svd, np.gcd, np.histogram):
+        with pytest.raises(UnsupportedError, match=rf"{function.__name__} has no gradient rule"):
+            function(x, x) if function is np.gcd else function(x)
+    with pytest.raises(UnsupportedError, match=r"t\.data"):
+        np.unique(x)
+
+
+def test_options_are_refused_and_not_dropped():
+    x = leaf([1.0, 2.0])
+    for call in (
+        lambda: np.exp(x, out=np.zeros(2)),
+        lambda: np.add(x, 1, where=np.array([True, False])),
+        lambda: np.sum(x, out=np.zeros(())),
+    ):
+        with pytest.raises(UnsupportedError, match=r"out=|where="):
+            call()
+
+
+OPERATORS = {
+    "+": lambda w: w.__iadd__(1),
+    "-": lambda w: w.__isub__(1),
+    "*": lambda w: w.__imul__(2),
+    "/": lambda w: w.__itruediv__(2),
+    "**": lambda w: w.__ipow__(2),
+    "@": lambda w: w.__imatmul__(w),
+}
+
+
+@pytest.mark.parametrize("sign", OPERATORS)
+def test_in_place_on_a_weight(sign):
+    w = leaf([1.0, 2.0], name="w")
+    with pytest.raises(UsageError) as caught:
+        OPERATORS[sign](w)
+    assert str(caught.value).startswith(f"w {sign}= …")
+    assert f"w.data = w.data {sign} …" in str(caught.value)
+
+
+def test_assignment_to_entries():
+    x = leaf([1.0, 2.0])
+    with pytest.raises(UsageError, match=r"np\.where\(mask, v, t\)"):
+        x[0] = 1.0
+
+
+def test_xor_is_no_power():
+    x = leaf(2.0)
+    for wrong in (lambda: x ^ 2, lambda: 2 ^ x):
+        with pytest.raises(UsageError, match=r"\^ is bitwise xor.*x \*\* 2"):
+            wrong()
+
+
+def test_and_or_combine_truth_values():
+    x = leaf([1.0, 2.0])
+    with pytest.raises(UsageError, match=r"\(x > 0\) & \(y > 0\)"):
+        (x > 0) & 1
+
+
+def test_the_truth_of_many_numbers():
+    x = leaf([1.0, 2.0])
+    with pytest.raises(UsageError, match=r"2 numbers.*any\(\)"):
+        bool(x > 1)
+
+
+def test_an_index_outside_is_an_index_error():
+    x = leaf([1.0, 2.0], name="x")
+    with pytest.raises(IndexingError, match=r"'x' \(2,\).*out of bounds"):
+        x[7]
+    with pytest.raises(IndexError):
+        x[0, 0]
+
+
+def test_len_and_iteration_of_a_single_number():
+    for wrong in (len, list):
+        with pytest.raises(TypeError, match="single number"):
+            wrong(leaf(1.0))
+
+
+def test_reshape_that_cannot_be():
+    with pytest.raises(ShapeError, match=r"reshape of \(3,\) to \(2, 2\).*multiply to 3"):
+        leaf(np.ones(3)).reshape(2, 2)
+
+
+def test_a_rule_that_gives_the_wrong_shape():
+    with planted("my_op", np.square, lambda g, y, x: (g * 2 * x).sum()) as my_op:
+        x = leaf(np.ones((2, 3)))
+        with pytest.raises(GradientError) as caught:
+            my_op(x).sum().backward()
+    assert "my_op: the gradient for input 0" in str(caught.value)
+    assert "has shape (), expected (2, 3)" in str(caught.value)
+    assert "Summed in the rule" in str(caught.value)
