@@ -11,5 +11,6 @@ from __future__ import annotations
 from tinygrad_mlp.viz.drawing import Drawing, draw
 from tinygrad_mlp.viz.explain import explain
 from tinygrad_mlp.viz.explanation import Explanation
+from tinygrad_mlp.viz.player import Player, player
 
-__all__ = ["Drawing", "Explanation", "draw", "explain"]
+__all__ = ["Drawing", "Explanation", "Player", "draw", "explain", "player"]

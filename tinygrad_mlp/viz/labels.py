@@ -14,6 +14,7 @@ import numpy as np
 from tinygrad_mlp.ops import Array
 
 __all__ = [
+    "FEW",
     "NOT_YET",
     "clean",
     "elide",
@@ -91,29 +92,29 @@ def _non_finite(array: Array) -> str:
     return " and ".join(f"{n} of {array.size} {what}" for what, n in bad.items() if n)
 
 
-def value_text(array: Array) -> tuple[str, bool]:
-    """What to say of a value, and whether it is alarming.
+def value_text(array: Array, few: int = FEW) -> tuple[str, bool]:
+    """What to say of a value, and whether it is alarming; `few` numbers are shown in full.
 
     >>> value_text(np.array([1.0, 2.0])), value_text(np.eye(3))
     (('[1, 2]', False), ('mean |x| 0.3333', False))
     >>> value_text(np.array([np.nan] + [1.0] * 7))
     ('1 of 8 nan', True)
     """
-    return _summary(np.asarray(array), "mean |x| ", lambda a: np.abs(a).mean())
+    return _summary(np.asarray(array), few, "mean |x| ", lambda a: np.abs(a).mean())
 
 
-def gradient_text(array: Array) -> tuple[str, bool]:
-    """What to say of a gradient, and whether it is alarming.
+def gradient_text(array: Array, few: int = FEW) -> tuple[str, bool]:
+    """What to say of a gradient, and whether it is alarming; `few` numbers are shown in full.
 
     >>> gradient_text(np.full((3, 3), 2.0))
     ('‖g‖ 6', False)
     """
-    return _summary(np.asarray(array), "‖g‖ ", lambda a: np.sqrt((a * a).sum()))
+    return _summary(np.asarray(array), few, "‖g‖ ", lambda a: np.sqrt((a * a).sum()))
 
 
-def _summary(array: Array, title: str, measure: Any) -> tuple[str, bool]:
+def _summary(array: Array, few: int, title: str, measure: Any) -> tuple[str, bool]:
     wrong = _non_finite(array)
-    if array.size <= FEW:
+    if array.size <= few:
         return numbers(array), bool(wrong)
     if wrong:
         return wrong, True

@@ -56,6 +56,7 @@ class Node:
         facts: What else is known: (title, text) pairs for tooltips.
         source: The birth of the tensor; no writer shows it.
         times: How often a folded block repeats.
+        reserve: The widest text that will stand in the place of the gradient.
         heat: The rows and columns of the maps of value and gradient, if there are any.
     """
 
@@ -73,6 +74,7 @@ class Node:
     source: int = 0
     times: int = 1
     heat: tuple[int, int] | None = None
+    reserve: str = ""
 
     @property
     def lines(self) -> tuple[tuple[str, str], ...]:

@@ -6,7 +6,7 @@ Activations, weights and gradients are the arrays of the graph itself; nothing i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -63,12 +63,13 @@ class Weights:
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """Columns of neurons and the lines between them."""
+    """Columns of neurons, the lines between them, and what to say of those."""
 
     title: str
     layers: tuple[Layer, ...]
     weights: tuple[Weights, ...]
     color: Literal["value", "gradient"]
+    legend: str = ""
 
     @property
     def description(self) -> str:
@@ -79,6 +80,8 @@ class Network:
     @property
     def note(self) -> str:
         """How to read the lines."""
+        if self.legend:
+            return self.legend
         if self.color == "gradient" and all(w.gradient is None for w in self.weights):
             return f"Gradients are {NOT_YET}."
         what = "weight" if self.color == "value" else "gradient"
@@ -88,9 +91,20 @@ class Network:
 # -- reading ---------------------------------------------------------------------------------
 
 
-def read_network(root: Tensor, *, color: Literal["value", "gradient"] = "value",
-                 sample: int = 0) -> Network:  # fmt: skip
+def read_network(
+    root: Tensor,
+    *,
+    color: Literal["value", "gradient"] = "value",
+    sample: int = 0,
+    totals: Mapping[int, Array] | None = None,
+) -> Network:
     """Find the linear layers behind `root`.
+
+    Args:
+        root: The result.
+        color: What colours the lines.
+        sample: Which row of a batch is shown.
+        totals: Gradients by birth, instead of those that the parameters hold.
 
     Raises:
         UsageError: If there are none, or they do not stand in a row.
@@ -110,7 +124,8 @@ def read_network(root: Tensor, *, color: Literal["value", "gradient"] = "value",
     for node in found:
         which = _weight(node) or 1
         parameter = node.inputs[which]
-        value, gradient = node.values[which + 1], parameter.grad
+        value = node.values[which + 1]
+        gradient = parameter.grad if totals is None else totals.get(parameter.birth)
         if node.op.name != "linear":  # x @ W: the weight lies the other way round
             value, gradient = value.T, None if gradient is None else gradient.T
         if value.shape[1] != len(layers[-1].values):

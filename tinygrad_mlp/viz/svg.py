@@ -53,8 +53,11 @@ def size_of(node: Node, *, labelled: bool = False) -> Size:
     head = width(node.title, TITLE_SIZE, bold=True)
     if _beside(node):
         head += 10 + width(_beside(node), TEXT_SIZE)
-    bold = node.loud
+    bold = node.loud or bool(node.reserve)
     lines = [width(_line(role, text), TEXT_SIZE, bold=bold) for role, text in node.lines]
+    lines[-1:] = (
+        [max([*lines[-1:], width(node.reserve, TEXT_SIZE)])] if node.reserve else lines[-1:]
+    )
     if node.subtitle and not node.formula:
         lines.append(width(node.subtitle, TEXT_SIZE))
     wide = max([head, *lines]) + 2 * SIDE
@@ -152,9 +155,7 @@ def wrap(
     )
 
 
-def _parts(
-    picture: Picture, layout: Layout, *, down: bool, interactive: bool
-) -> Iterator[str]:
+def _parts(picture: Picture, layout: Layout, *, down: bool, interactive: bool) -> Iterator[str]:
     for group in picture.groups:
         b = layout.frames[group.key]
         yield (
