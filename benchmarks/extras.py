@@ -1,17 +1,16 @@
 """The always-on extras: what a step costs with them, and with each of them taken out.
 
 Every node notes the user's line and the module that made it, and a tensor made from an array copies
-it. Here the same build runs without them: a switch replaces the function that does the work by one
-that does nothing, for the length of a segment. The clock cannot be switched off: its numbers are
-the order of the graph. Knows names inside tinygrad_mlp, as nothing else in this package does; a
-name that is no longer there is reported, not skipped.
+it. Here the same build runs without them: what does the work is replaced by something that does
+nothing, for the length of a segment. The clock cannot be switched off: its numbers are the order of
+the graph. Knows names inside tinygrad_mlp, as nothing else in this package does; a name that is no
+longer there is reported, not skipped.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from typing import Any
@@ -23,21 +22,12 @@ from benchmarks.results import Row
 SUITE = "always-on extras"
 BARE = "without all of them"
 
+Replacements = Mapping[str, Callable[[Any], Any]]
+"""By place, as `module:attribute`: from what stands there to what stands in for it."""
 
-@dataclass(frozen=True)
-class Switch:
-    """An extra, the places that call it as `module:attribute`, and what stands in for it there.
 
-    `instead(original)` is put in the place of each original.
-    """
-
-    extra: str
-    places: tuple[str, ...]
-    instead: Callable[[Any], Any]
-
-    def missing(self) -> str:
-        """The first place that is not there, if any."""
-        return next((place for place in self.places if not hasattr(*_find(place))), "")
+def _no_site(_: Any) -> Callable[..., None]:
+    return lambda *_: None
 
 
 def _call_without_scope(_: Any) -> Callable[..., Any]:
@@ -47,30 +37,41 @@ def _call_without_scope(_: Any) -> Callable[..., Any]:
     return call
 
 
-SWITCHES = (
-    Switch(
-        "line",
-        ("tinygrad_mlp.tensor:user_site", "tinygrad_mlp.nn.module:user_site"),
-        lambda _: lambda *_: None,
-    ),
-    Switch("module path", ("tinygrad_mlp.nn.module:Module.__call__",), _call_without_scope),
-    Switch(
-        "copy",
-        ("tinygrad_mlp.nn.linear:astensor", "tinygrad_mlp.nn.loss:astensor"),
-        lambda astensor: partial(astensor, copy=False),
-    ),
-)
+def _shared(astensor: Any) -> Callable[..., Any]:
+    return partial(astensor, copy=False)
+
+
+LINE: Replacements = {
+    "tinygrad_mlp.tensor:user_site": _no_site,
+    "tinygrad_mlp.nn.module:user_site": _no_site,
+}
+PATH: Replacements = {"tinygrad_mlp.nn.module:Module.__call__": _call_without_scope}
+COPY: Replacements = {
+    "tinygrad_mlp.nn.linear:astensor": _shared,
+    "tinygrad_mlp.nn.loss:astensor": _shared,
+}
+VARIANTS: Mapping[str, Replacements] = {
+    "without line": LINE,
+    "without line and module path": {**LINE, **PATH},  # the path carries the line: not it alone
+    "without copy": COPY,
+    BARE: {**LINE, **PATH, **COPY},
+}
+
+
+def missing(replacements: Replacements) -> str:
+    """The first place that is not there, if any."""
+    return next((place for place in replacements if not hasattr(*_find(place))), "")
 
 
 @contextmanager
-def without(*switches: Switch) -> Iterator[None]:
-    """Take the extras of `switches` out of the package while the block runs."""
+def replaced(replacements: Replacements) -> Iterator[None]:
+    """Put the stand-ins in their places while the block runs."""
     originals = []
-    for switch in switches:
-        for owner, name in map(_find, switch.places):
-            original = getattr(owner, name)
-            originals.append((owner, name, original))
-            setattr(owner, name, switch.instead(original))
+    for place, instead in replacements.items():
+        owner, name = _find(place)
+        original = getattr(owner, name)
+        originals.append((owner, name, original))
+        setattr(owner, name, instead(original))
     try:
         yield
     finally:
@@ -87,25 +88,22 @@ def cost(workload_name: str, effort: timing.Effort) -> Iterator[Row]:
     workload = workloads.BY_NAME[workload_name]
     task = workloads.draw(workload)
     trainer = training.start(contender, task, reference.train(task))
-    variants: dict[str, tuple[Switch, ...]] = {"ours": ()}
-    for switch in SWITCHES:
-        name, missing = f"without {switch.extra}", switch.missing()
-        if missing:
-            yield Row(SUITE, workload_name, name, "s/step", note=f"no {missing}")
-        else:
-            variants[name] = (switch,)
-    variants[BARE] = tuple(switch for group in variants.values() for switch in group)
 
-    def unit(switches: tuple[Switch, ...]) -> timing.Unit:
+    def unit(replacements: Replacements) -> timing.Unit:
         def epoch() -> None:
-            with without(*switches):
+            with replaced(replacements):
                 trainer.epoch()
 
         return epoch
 
-    seconds = timing.interleave({name: unit(group) for name, group in variants.items()}, effort)
-    for name, values in seconds.items():
-        per_step = tuple(value / workload.steps for value in values)
+    units: dict[str, timing.Unit] = {"ours": trainer.epoch}
+    for name, replacements in VARIANTS.items():
+        if place := missing(replacements):
+            yield Row(SUITE, workload_name, name, "s/step", note=f"no {place}")
+        else:
+            units[name] = unit(replacements)
+    for name, seconds in timing.interleave(units, effort).items():
+        per_step = tuple(value / workload.steps for value in seconds)
         yield Row(SUITE, workload_name, name, "s/step", per_step)
 
 

@@ -27,6 +27,7 @@ def describe() -> dict[str, str]:
         **{name: _version(name) for name in PEERS},
         "NumPy's BLAS": _blas(),
         "OPENBLAS_CORETYPE": f"{pinned}: the kernel is pinned" if pinned else "not set",
+        "busy when it began": _load(),
     }
 
 
@@ -49,6 +50,14 @@ def _memory() -> str:
     except (AttributeError, ValueError, OSError):
         return "unknown"
     return f"{pages / 2**30:.0f} GiB"
+
+
+def _load() -> str:
+    """How many processes wanted a CPU: well above 0, others took part in the run."""
+    try:
+        return f"{os.getloadavg()[0]:.1f} CPUs, mean of the last minute"
+    except (AttributeError, OSError):
+        return "unknown"
 
 
 def _version(package: str) -> str:

@@ -74,18 +74,22 @@ def test_ours_adds_along_a_chain():
     overhead.check("ours", 100, chain.backward(chain.forward()))
 
 
-def test_every_switch_still_finds_what_it_switches_off():
-    assert [switch.missing() for switch in extras.SWITCHES] == [""] * len(extras.SWITCHES)
+def test_every_extra_is_still_where_it_is_replaced():
+    for name, replacements in extras.VARIANTS.items():
+        assert extras.missing(replacements) == "", name
 
 
-def test_switches_take_the_extras_out_and_put_them_back():
+@pytest.mark.parametrize("variant", extras.VARIANTS)
+def test_training_is_the_same_without_the_extras_and_they_come_back(variant):
     tensor = import_module("tinygrad_mlp.tensor")  # the name in the package is the class
     original = tensor.user_site
-    with extras.without(*extras.SWITCHES):
-        task = task_of("sum")
+    task = task_of("sum")
+    with extras.replaced(extras.VARIANTS[variant]):
         training.start(BY_KEY["ours"], task, reference.train(task))
-        assert tensor.Tensor(1.0).site is None
     assert tensor.user_site is original
+    with extras.replaced(extras.LINE):
+        assert tensor.Tensor(1.0).site is None
+    assert tensor.Tensor(1.0).site is not None
 
 
 def test_rounds_interleave_and_rotate():
