@@ -33,7 +33,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("errors",),
     ("ops", "origin", "cells"),
     ("graph",),
-    ("autodiff",),
+    ("alarms", "autodiff"),
     ("tensor",),
     ("symbol",),
     ("transforms",),
@@ -54,7 +54,9 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("__main__",),
 )
 
-DOORS: dict[tuple[str, str], str] = {}
+DOORS: dict[tuple[str, str], str] = {
+    ("training", "program"): "fit(compile=...) hands its step to the compiler, only when asked to",
+}
 """(room, the upper room that it imports): why."""
 
 

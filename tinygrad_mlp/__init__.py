@@ -37,6 +37,7 @@ _LAZY: dict[str, str] = {
     "nn": "nn",
     "optim": "optim",
     "save": "serialization",
+    "training": "training",
 }
 
 __all__ = [
@@ -66,6 +67,7 @@ __all__ = [
     "optim",
     "save",
     "tensor",
+    "training",
     "value_and_grad",
     "vjp",
 ]

@@ -5,7 +5,12 @@ This file knows names and numbers. It does not know how they came about.
 
 from __future__ import annotations
 
+import csv
+import os
 from collections.abc import Iterator
+from pathlib import Path
+
+from tinygrad_mlp.training.curve import curves
 
 __all__ = ["History"]
 
@@ -43,6 +48,19 @@ class History:
     def to_dict(self) -> dict[str, list[float]]:
         """A copy of the columns."""
         return {name: list(values) for name, values in self.columns.items()}
+
+    def to_csv(self, path: str | os.PathLike[str]) -> None:
+        """Write a table: one row per epoch, one column per name, every digit."""
+        with Path(path).open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(["epoch", *self.columns])
+            for i in range(len(self)):
+                row = [values[i] if i < len(values) else "" for values in self.columns.values()]
+                writer.writerow([i + 1, *row])
+
+    def _repr_svg_(self) -> str:
+        """The curves, as notebooks show them; needs no plotting library."""
+        return curves(self.columns, repr(self))
 
     def __getitem__(self, name: str) -> list[float]:
         return self.columns[name]

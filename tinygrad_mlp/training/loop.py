@@ -1,56 +1,85 @@
-"""fit: the training loop, with a progress bar.
+"""fit: the training loop.
 
-This file knows in what order forward, backward and step happen. Everything that it does can be
-done by hand with the public pieces: a `DataLoader`, a loss, ``backward()`` and an optimiser.
+This file knows in what order forward, backward and step happen; the loop is `_train`. Whatever
+else can happen in a training is a callback. All of it can be done by hand with the public
+pieces: a `DataLoader`, a loss, ``backward()`` and an optimiser.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import inspect
+from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from tinygrad_mlp.autodiff import no_grad
 from tinygrad_mlp.data import DataLoader
+from tinygrad_mlp.errors import UsageError
 from tinygrad_mlp.nn import Module
-from tinygrad_mlp.optim import Optimizer
+from tinygrad_mlp.optim import Optimizer, Schedule, clip_grad_norm_
 from tinygrad_mlp.tensor import Tensor
+from tinygrad_mlp.training.callbacks import BestWeights, EarlyStopping, Scheduled
+from tinygrad_mlp.training.checkpoint import Checkpoint
+from tinygrad_mlp.training.evaluation import Metrics, evaluate, named_metrics
 from tinygrad_mlp.training.history import History
 from tinygrad_mlp.training.progress import Progress
+from tinygrad_mlp.training.run import Run
 
-__all__ = ["evaluate", "fit"]
+__all__ = ["fit"]
+
+Step: TypeAlias = Callable[..., Any]
+Loss: TypeAlias = Callable[[Any, Any], Any]
 
 
 def fit(
     model: Module,
     data: Any,
     *,
-    loss: Callable[[Any, Any], Tensor],
+    loss: Loss,
     optimizer: Optimizer,
     epochs: int = 1,
     batch_size: int = 1,
     shuffle: bool = False,
     rng: np.random.Generator | int | None = None,
     validation: Any = None,
+    metrics: Metrics = (),
+    schedule: Schedule | None = None,
+    clip_norm: float | None = None,
+    accumulate: int = 1,
+    early_stopping: int | EarlyStopping | None = None,
+    keep_best: bool = False,
+    checkpoint: Checkpoint | None = None,
+    callbacks: Iterable[Any] = (),
     progress: bool | None = None,
+    compile: Any = False,
 ) -> History:
     """Train a model.
 
     Args:
-        model: The model.
-        data: ``(X, Y)``, or a `DataLoader`.
+        model: The model; it is put into training mode.
+        data: ``(X, Y)``, with the targets last, or a `DataLoader`.
         loss: ``loss(prediction, target)`` gives one number.
         optimizer: Made with ``model.parameters()``.
         epochs: How often every sample is used.
         batch_size: Samples per step.
         shuffle: Whether to draw a new order for every epoch.
         rng: A generator or a seed for the orders.
-        validation: ``(X, Y)`` to measure the loss on after every epoch.
+        validation: ``(X, Y)`` to measure ``val_loss`` and the metrics on after every epoch.
+        metrics: Functions of arrays (prediction, target), such as `accuracy`.
+        schedule: From a step to a factor of the learning rate; see `optim.schedules`.
+        clip_norm: The largest length of all gradients together.
+        accumulate: Work through each batch in so many parts: the same step, in less memory.
+        early_stopping: End after so many epochs that are no better than the best.
+        keep_best: End with the weights of the best epoch.
+        checkpoint: Where and how often to save the training, and whether to go on from there.
+        callbacks: `Callback` objects; or functions, which are told of every epoch.
         progress: Show a bar. By default only where somebody watches: in a terminal.
+        compile: ``"auto"``, or another back end of `compile`, to run each step as a program;
+            or a function that turns a step into another one.
 
     Returns:
-        The mean loss of every epoch, and ``val_loss`` with `validation`.
+        The numbers of every epoch. ``loss`` is the mean over its samples as they were trained on.
 
     >>> from tinygrad_mlp import nn, optim
     >>> rng = np.random.default_rng(0)
@@ -60,44 +89,99 @@ def fit(
     >>> fit(model, (X, 2 * X), loss=nn.MSELoss(), optimizer=optimizer, epochs=10)
     History(10 epochs: loss 0.01847 → 0.0001556)
     """
-    loader = (
-        data
-        if isinstance(data, DataLoader)
-        else DataLoader(data, batch_size=batch_size, shuffle=shuffle, rng=rng)
-    )
+    metrics = named_metrics(metrics)
+    if metrics and validation is None:
+        raise UsageError("metrics without data to measure them on", fix="Pass validation=(X, Y).")
+    if not isinstance(data, DataLoader):
+        data = DataLoader(data, batch_size=batch_size, shuffle=shuffle, rng=rng)
+    if isinstance(early_stopping, int):
+        early_stopping = EarlyStopping(early_stopping)
+    besides = [
+        None if schedule is None else Scheduled(schedule),
+        early_stopping,
+        BestWeights() if keep_best else None,
+        *callbacks,
+        checkpoint,  # the last to be told: what it saves is what the others have noted
+    ]
+    total = epochs * len(data) if data.sized else None
+    with Progress(total, shown=progress) as bar:
+        run = Run(model, optimizer, data, epochs, [bar, *(c for c in besides if c is not None)])
+        step = _compiled(_step(model, loss, optimizer, clip_norm, accumulate), compile, data)
+        _train(run, step, lambda: _validated(model, validation, loss, metrics))
+    return run.history
 
-    def step(x: Tensor, y: Tensor) -> Tensor:
-        error = loss(model(x), y)
+
+def _train(run: Run, step: Step, validate: Callable[[], dict[str, float]]) -> None:
+    """The loop itself."""
+    run.tell("begin")
+    while run.epoch < run.epochs and not run.stopped:
+        run.model.train()
+        for batch in run.batches():
+            run.tell("before")
+            error = step(*batch)
+            run.took(error.item(), len(batch[-1]))
+            run.tell("after")
+        run.numbers = {"loss": run.close_epoch(), **validate()}
+        run.history.append(**run.numbers)
+        run.tell("epoch")
+    run.tell("end")
+
+
+def _step(
+    model: Module, loss: Loss, optimizer: Optimizer, clip_norm: float | None, accumulate: int
+) -> Step:
+    """One step: forward, backward, update."""
+    params = [p for group in optimizer.groups for p in group.params]
+
+    def step(*batch: Tensor) -> Any:
         optimizer.zero_grad()
-        error.backward(keep_graph=False)
+        if accumulate == 1:
+            *inputs, target = batch
+            error = loss(model(*inputs), target)
+            error.backward(keep_graph=False)
+        else:
+            error = _in_parts(model, loss, batch, accumulate)
+        if clip_norm is not None:
+            clip_grad_norm_(params, clip_norm)
         optimizer.step()
         return error
 
-    history = History()
-    with Progress(epochs * len(loader), shown=progress) as bar:
-        for _ in range(epochs):
-            total = samples = 0.0
-            for x, y in loader:
-                error = step(x, y).item()
-                total += error * len(x)
-                samples += len(x)
-                bar.advance(error)
-            numbers = {"loss": total / samples}
-            if validation is not None:
-                numbers["val_loss"] = evaluate(model, validation, loss)
-            history.append(**numbers)
-            bar.epoch(numbers)
-    return history
+    return step
 
 
-def evaluate(model: Module, data: Any, loss: Callable[[Any, Any], Tensor]) -> float:
-    """The loss on ``(X, Y)`` in evaluation mode, without a graph."""
-    X, Y = data
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        with no_grad():
-            return float(loss(model(X), Y).item())
-    finally:
-        for module, mode in modes:
-            module.training = mode
+def _in_parts(model: Module, loss: Loss, batch: Sequence[Tensor], parts: int) -> Tensor:
+    """Gradients of a batch, worked through in parts; the mean of means, weighted by size."""
+    size = len(batch[-1])
+    edges = [size * i // parts for i in range(parts + 1)]
+    total = Tensor(0.0)
+    for start, stop in pairwise(edges):
+        if stop > start:
+            *inputs, target = (t[start:stop] for t in batch)
+            error = loss(model(*inputs), target) * ((stop - start) / size)
+            error.backward(keep_graph=False)
+            total = total + error.detach()
+    return total
+
+
+def _validated(model: Module, validation: Any, loss: Loss, metrics: Metrics) -> dict[str, float]:
+    """What the model is worth on data that it is not trained on."""
+    if validation is None:
+        return {}
+    found = evaluate(model, validation, loss, metrics)
+    return {f"val_{name}": value for name, value in found.items()}
+
+
+def _compiled(step: Any, how: Any, loader: DataLoader) -> Step:
+    """The step as a program, if that is wanted."""
+    if not how:
+        return step  # type: ignore[no-any-return]
+    inputs = len(getattr(loader.dataset, "arrays", "xy")) - 1
+    names = ["x"] if inputs == 1 else [f"x{i + 1}" for i in range(inputs)]
+    step.__signature__ = inspect.Signature(
+        [inspect.Parameter(name, inspect.Parameter.POSITIONAL_ONLY) for name in (*names, "y")]
+    )
+    if callable(how):
+        return how(step)  # type: ignore[no-any-return]
+    from tinygrad_mlp.program import compile_step
+
+    return compile_step(step, backend=how)  # type: ignore[no-any-return]

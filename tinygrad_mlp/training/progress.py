@@ -7,40 +7,47 @@ is no terminal.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from typing import Any, Self
+
+from tinygrad_mlp.training.run import Callback, Run
 
 __all__ = ["Progress"]
 
 
-class Progress:
+class Progress(Callback):
     """A bar over all steps of a training; does nothing unless it is shown.
 
     Args:
-        total: How many steps there will be.
+        total: How many steps there will be, if that is known.
         shown: True, False, or None for: in a terminal or a notebook.
     """
 
-    def __init__(self, total: int, *, shown: bool | None = None) -> None:
+    def __init__(self, total: int | None, *, shown: bool | None = None) -> None:
+        self.total = total
+        self.shown = _watched() if shown is None else shown
         self._bar: Any = None
-        self._text = ""
-        if _watched() if shown is None else shown:
+
+    def begin(self, run: Run) -> None:
+        """Show the bar."""
+        if self.shown:
             from tqdm.auto import tqdm
 
-            self._bar = tqdm(total=total, unit="step", dynamic_ncols=True, leave=True)
+            self._bar = tqdm(total=self.total, unit="step", dynamic_ncols=True)
 
-    def advance(self, loss: float) -> None:
+    def after(self, run: Run) -> None:
         """One step is done."""
         if self._bar is not None:
-            if not self._text:
-                self._bar.set_postfix_str(f"loss {loss:.4g}", refresh=False)
+            if run.step - self._bar.n != 1:  # an interrupted training goes on
+                self._bar.update(run.step - 1 - self._bar.n)
+            if not run.numbers:
+                self._bar.set_postfix_str(f"loss {run.error:.4g}", refresh=False)
             self._bar.update()
 
-    def epoch(self, numbers: Mapping[str, float]) -> None:
+    def epoch(self, run: Run) -> None:
         """An epoch is done."""
         if self._bar is not None:
-            self._text = ", ".join(f"{name} {value:.4g}" for name, value in numbers.items())
-            self._bar.set_postfix_str(self._text, refresh=False)
+            text = ", ".join(f"{name} {value:.4g}" for name, value in run.numbers.items())
+            self._bar.set_postfix_str(text, refresh=False)
 
     def __enter__(self) -> Self:
         return self

@@ -1,0 +1,279 @@
+"""fit: the same as the loop by hand, whatever is asked for besides."""
+
+from __future__ import annotations
+
+import csv
+import io
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+import pytest
+
+import tinygrad_mlp as tg
+from tinygrad_mlp import Tensor, data, nn, optim
+from tinygrad_mlp.errors import ShapeError, UsageError
+from tinygrad_mlp.training import (
+    BestWeights,
+    Callback,
+    EarlyStopping,
+    accuracy,
+    classes,
+    confusion,
+    evaluate,
+    fit,
+    predict,
+    r2,
+)
+
+X, Y = data.sine(40, rng=0)
+
+
+def model(seed=0, **options):
+    return nn.MLP(1, [8], 1, activation=nn.Tanh, output_activation=None, rng=seed, **options)
+
+
+def by_hand(net, optimizer, epochs, batch_size, rng=None):
+    loader = data.DataLoader((X, Y), batch_size, shuffle=rng is not None, rng=rng)
+    loss_fn, losses = nn.MSELoss(), []
+    for _ in range(epochs):
+        total = 0.0
+        for x, y in loader:
+            loss = loss_fn(net(x), y)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            total += loss.item() * len(x)
+        losses.append(total / len(X))
+    return losses
+
+
+@pytest.mark.parametrize("shuffled", [False, True])
+def test_fit_is_the_loop_by_hand_bit_for_bit(shuffled):
+    a, b = model(), model()
+    one, two = optim.Adam(a.parameters(), lr=0.01), optim.Adam(b.parameters(), lr=0.01)
+    losses = by_hand(a, one, 5, 7, rng=3 if shuffled else None)
+    history = tg.fit(
+        b, (X, Y), loss=nn.MSELoss(), optimizer=two, epochs=5, batch_size=7,
+        shuffle=shuffled, rng=3,
+    )  # fmt: skip
+    assert history.loss == losses
+    for p, q in zip(a.parameters(), b.parameters(), strict=True):
+        assert np.array_equal(p.data, q.data)
+
+
+def run(net=None, **options):
+    net = net or model()
+    options = {"epochs": 4, "batch_size": 8, **options}
+    optimizer = options.pop("optimizer", None) or optim.SGD(net.parameters(), lr=0.1)
+    return fit(net, (X, Y), loss=nn.MSELoss(), optimizer=optimizer, **options)
+
+
+def test_the_same_seed_is_the_same_run_bit_for_bit():
+    nets = [nn.Sequential(nn.Linear(1, 8, rng=1), nn.Dropout(0.2, rng=2), nn.Linear(8, 1, rng=3))
+            for _ in range(2)]  # fmt: skip
+    histories = [run(net, shuffle=True, rng=5) for net in nets]
+    assert histories[0].loss == histories[1].loss
+
+
+def test_accumulation_takes_the_same_steps():
+    whole, parts = model(), model()
+    a, b = run(whole), run(parts, accumulate=3)
+    assert np.allclose(a.loss, b.loss, rtol=1e-12)
+    for p, q in zip(whole.parameters(), parts.parameters(), strict=True):
+        assert np.allclose(p.data, q.data, rtol=0, atol=1e-12)
+
+
+def test_clipping_bounds_the_step():
+    net = model()
+    before = net.state_dict()
+    run(net, epochs=1, batch_size=40, clip_norm=0.01)
+    moved = sum(((net.state_dict()[k] - v) ** 2).sum() for k, v in before.items()) ** 0.5
+    assert moved == pytest.approx(0.1 * 0.01, rel=1e-3)
+
+
+def test_a_schedule_sets_the_rate_before_every_step_in_every_group():
+    net = model()
+    first, *rest = net.parameters()
+    optimizer = optim.SGD([{"params": first, "lr": 1.0}, {"params": rest}], lr=0.1)
+    seen = []
+
+    class Watch(Callback):
+        def after(self, run):
+            seen.append([group.lr for group in run.optimizer.groups])
+
+    run(net, optimizer=optimizer, schedule=optim.step_decay(5, 0.5), epochs=2, callbacks=[Watch()])
+    assert seen == [[0.5 ** (i // 5), 0.1 * 0.5 ** (i // 5)] for i in range(10)]
+
+
+def test_validation_metrics_and_a_table_of_it_all(tmp_path):
+    history = run(validation=(X, Y), metrics=[r2])
+    assert list(history) == ["loss", "val_loss", "val_r2"]
+    assert len(history) == 4
+    history.to_csv(tmp_path / "h.csv")
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "h.csv").read_text())))
+    assert [float(row["val_loss"]) for row in rows] == history.val_loss
+    assert rows[3]["epoch"] == "4"
+    assert history.to_dict()["loss"] == history["loss"]
+    assert history._repr_svg_().count("<polyline") == 3
+    named = run(validation=(X, Y), metrics={"error": lambda p, t: np.abs(p - t).max()})
+    assert "val_error" in named
+    with pytest.raises(UsageError, match=r"Pass validation=\(X, Y\)"):
+        run(metrics=[r2])
+
+
+def test_validation_runs_in_use_and_training_in_training_mode():
+    modes = []
+
+    class Spy(nn.Module):
+        def forward(self, x):
+            modes.append((self.training, tg.autodiff.grad_enabled.get()))
+            return x
+
+    net = nn.Sequential(nn.Linear(1, 1), Spy())
+    net.eval()
+    run(net, epochs=2, batch_size=40, validation=(X, Y))
+    assert modes == [(True, True), (False, False)] * 2
+    assert net[1].training
+
+
+def test_early_stopping_and_the_best_weights():
+    values = iter([3.0, 2.0, 2.5, 2.6, 2.7, 1.0])
+    states = []
+
+    class Fake(Callback):
+        def epoch(self, run):
+            run.numbers["score"] = next(values)
+            states.append(run.model.state_dict())
+
+    net = model()
+    stop, best = EarlyStopping(2, monitor="score"), BestWeights(monitor="score")
+    history = run(net, epochs=6, callbacks=[Fake(), stop, best])
+    assert len(history) == 4
+    assert best.best_epoch == 2
+    assert all(np.array_equal(v, states[1][k]) for k, v in net.state_dict().items())
+    with pytest.raises(UsageError, match="looks at 'val_loss', which is not in the history"):
+        run(callbacks=[EarlyStopping(monitor="val_loss")])
+
+
+def test_early_stopping_as_an_argument_looks_at_the_validation_loss():
+    history = run(epochs=50, validation=(X, -Y), early_stopping=3, keep_best=True)
+    assert len(history) < 50
+    assert np.argmin(history.val_loss) == len(history) - 4
+
+
+def test_a_plain_function_is_told_of_every_epoch():
+    seen = []
+    run(callbacks=[lambda run: seen.append((run.epoch, run.step))])
+    assert seen == [(1, 5), (2, 10), (3, 15), (4, 20)]
+    with pytest.raises(UsageError, match=r"Write EarlyStopping\(\)"):
+        run(callbacks=[EarlyStopping])
+    with pytest.raises(UsageError, match="of type int"):
+        run(callbacks=[3])
+
+
+def test_several_inputs_and_a_loader_of_ones_own():
+    class Two(nn.Module):
+        def __init__(self):
+            self.a, self.b = nn.Linear(1, 1, rng=0), nn.Linear(1, 1, rng=1)
+
+        def forward(self, x, z):
+            return self.a(x) + self.b(z)
+
+    net = Two()
+    loader = data.DataLoader((X, X**2, Y), 10)
+    optimizer = optim.SGD(net.parameters(), lr=0.002)
+    history = fit(net, loader, loss=nn.MSELoss(), optimizer=optimizer, epochs=20,
+                  validation=(X, X**2, Y))  # fmt: skip
+    assert history.loss[-1] < history.loss[0]
+
+
+def test_an_iterable_of_samples():
+    class Stream:
+        def __iter__(self):
+            return zip(X, Y, strict=True)
+
+    net = model()
+    history = fit(net, data.DataLoader(Stream(), 8), loss=nn.MSELoss(), epochs=4,
+                  optimizer=optim.SGD(net.parameters(), lr=0.1), progress=True)  # fmt: skip
+    assert history.loss == run().loss
+
+
+def test_compiled_steps_are_the_eager_ones():
+    a, b = model(), model()
+    assert run(a, compile="numpy").loss == run(b).loss
+    for p, q in zip(a.parameters(), b.parameters(), strict=True):
+        assert np.array_equal(p.data, q.data)
+    steps = []
+    run(compile=lambda step: lambda *xs: (steps.append(1), step(*xs))[1])
+    assert len(steps) == 20
+
+
+def test_the_bar_is_silent_where_nobody_watches_and_shows_loss_and_rate_on_demand(capsys):
+    run()
+    assert capsys.readouterr() == ("", "")
+    run(progress=True)
+    shown = capsys.readouterr().err
+    assert "20/20" in shown
+    assert "loss " in shown
+    assert "step/s" in shown
+
+
+def test_without_a_bar_tqdm_is_not_imported():
+    code = (
+        "import sys, numpy as np, tinygrad_mlp as tg; from tinygrad_mlp import nn, optim; "
+        "m = nn.Linear(1, 1); tg.fit(m, (np.ones((4, 1)),) * 2, loss=nn.MSELoss(), "
+        "optimizer=optim.SGD(m.parameters(), lr=0.1)); print('tqdm' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
+    assert done.stderr == ""
+
+
+# -- metrics ---------------------------------------------------------------------------------
+
+
+def test_classes_of_all_the_ways_to_say_them():
+    assert classes(np.array([[0.1, 0.9], [2.0, 1.0]])).tolist() == [1, 0]
+    assert classes(np.array([[0.7], [0.5], [0.2]])).tolist() == [1, 1, 0]
+    assert classes(Tensor([0.7, 0.2])).tolist() == [1, 0]
+    assert classes(np.array([-1.0, 1.0]), threshold=0).tolist() == [0, 1]
+    assert classes(np.array([2, 0])).tolist() == [2, 0]
+    one_hot = np.eye(3)[[0, 2, 1]]
+    assert accuracy(one_hot, np.array([0, 2, 2])) == pytest.approx(2 / 3)
+    assert accuracy(np.array([[0.6], [0.4]]), np.array([[1.0], [1.0]])) == 0.5
+
+
+def test_confusion_and_r2():
+    table = confusion(np.eye(3)[[0, 1, 1, 2]], np.array([0, 1, 2, 2]))
+    assert table.tolist() == [[1, 0, 0], [0, 1, 0], [0, 1, 1]]
+    t = np.array([1.0, 2.0, 6.0])
+    assert r2(np.full(3, 3.0), t) == 0
+    assert r2(t, t) == 1
+    with pytest.raises(ShapeError, match=r"Use target.reshape\(3, 1\)"):
+        r2(t[:, None], t)
+
+
+def test_metrics_agree_with_scikit_learn():
+    from tests.conftest import needs
+
+    metrics = needs("sklearn.metrics")
+    rng = np.random.default_rng(0)
+    p, t = rng.integers(0, 4, 50), rng.integers(0, 4, 50)
+    assert np.array_equal(confusion(p, t), metrics.confusion_matrix(t, p))
+    assert accuracy(p, t) == metrics.accuracy_score(t, p)
+    a, b = rng.normal(size=30), rng.normal(size=30)
+    assert r2(a, b) == pytest.approx(metrics.r2_score(b, a), abs=1e-12)
+
+
+def test_predict_in_parts_is_predict_in_one():
+    net = model()
+    assert np.allclose(predict(net, X, batch_size=7), predict(net, X), rtol=0, atol=1e-14)
+    assert evaluate(net, (X, Y), nn.MSELoss())["loss"] == nn.MSELoss()(net(X), Y).item()
+
+
+def test_a_run_warns_of_nothing():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        run(validation=(X, Y))
