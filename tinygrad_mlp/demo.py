@@ -12,7 +12,6 @@ as users write, and its own lines appear in the pictures and explanations that i
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 from typing import Any
 
@@ -83,14 +82,11 @@ def learn_to_add(out: Path, epochs: int = 50, seed: int = 0) -> tg.History:
         "chain_rule.html": (chain_rule, "… as a page"),
         "chain_rule.tex": (chain_rule, "… in LaTeX"),
         "backprop.py": (fast_step, "the training step as NumPy code, as one writes it by hand"),
+        "error.svg": (history, "the error of every epoch as a curve"),
+        "history.csv": (history, "… and as numbers"),
     }
     print(f"\nIn {out}:")
     for name, (thing, what) in files.items():
         thing.save(out / name)
         print(f"  {name:15}  {what}")
-    with out.joinpath("history.csv").open("w", newline="", encoding="utf-8") as file:
-        rows = csv.writer(file)
-        rows.writerow(["epoch", "error"])
-        rows.writerows(enumerate(history["error"], start=1))
-    print(f"  {'history.csv':15}  the error of every epoch")
     return history

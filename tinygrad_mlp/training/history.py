@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from tinygrad_mlp.errors import UsageError
 from tinygrad_mlp.training.curve import curves
 
 __all__ = ["History"]
@@ -58,9 +59,31 @@ class History:
                 row = [values[i] if i < len(values) else "" for values in self.columns.values()]
                 writer.writerow([i + 1, *row])
 
-    def _repr_svg_(self) -> str:
-        """The curves, as notebooks show them; needs no plotting library."""
+    @property
+    def svg(self) -> str:
+        """The curves as a small picture; needs no plotting library."""
         return curves(self.columns, repr(self))
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the table or the picture; the suffix (.csv, .svg) says which.
+
+        Raises:
+            UsageError: If the suffix is another one.
+        """
+        path = Path(path)
+        if path.suffix.lower() == ".csv":
+            self.to_csv(path)
+        elif path.suffix.lower() == ".svg":
+            path.write_text(self.svg, encoding="utf-8")
+        else:
+            raise UsageError(
+                f"a history cannot be saved as {path.name!r}",
+                fix="End the name in .csv for the numbers or .svg for the curves.",
+            )
+        return path
+
+    def _repr_svg_(self) -> str:
+        return self.svg
 
     def __getitem__(self, name: str) -> list[float]:
         return self.columns[name]
