@@ -55,6 +55,9 @@ ROOMS: tuple[tuple[str, ...], ...] = (
 )
 
 DOORS: dict[tuple[str, str], str] = {
+    ("nn", "viz"): "a notebook asks a module for its HTML, and only then",
+    ("ops", "viz"): "a notebook asks an op for its HTML, and only then",
+    ("tensor", "viz"): "a notebook asks a tensor for its HTML, and only then",
     ("training", "program"): "fit(compile=...) hands its step to the compiler, only when asked to",
 }
 """(room, the upper room that it imports): why."""

@@ -294,6 +294,11 @@ class Tensor(Operand):
             facts.append(f"name={self.name!r}")
         return f"{type(self).__name__}({', '.join(facts)})"
 
+    def _repr_html_(self) -> str:
+        from tinygrad_mlp.viz.display import tensor_html
+
+        return tensor_html(self)
+
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if spec else str(self)
 

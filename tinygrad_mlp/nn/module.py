@@ -260,6 +260,11 @@ class Module:
         """What stands between the parentheses of its repr."""
         return ""
 
+    def _repr_html_(self) -> str:
+        from tinygrad_mlp.viz.display import module_html
+
+        return module_html(self)
+
     def __repr__(self) -> str:
         return state.tree(self)
 

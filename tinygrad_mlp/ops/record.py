@@ -159,6 +159,11 @@ class Op:
         """Whether a gradient can flow to any input."""
         return self.each is not None or any(rule is not None for rule in self.rules)
 
+    def _repr_html_(self) -> str:
+        from tinygrad_mlp.viz.display import op_html
+
+        return op_html(self)
+
     def __repr__(self) -> str:
         return f"<op {self.name}>"
 
