@@ -4,6 +4,8 @@ import numpy as np
 
 import tinygrad_mlp as tg
 from tinygrad_mlp import nn, optim
+from tinygrad_mlp.program import numpy_source
+from tinygrad_mlp.program.compiled import built, held
 
 
 def assert_same_bits(a, b):
@@ -49,3 +51,17 @@ class Training:
         for group in self.optimizer.groups:
             arrays += [t.data for state in group.state for t in state.values()]
         return arrays
+
+
+def source_step(compiled):
+    """The step as its readable source runs it: the program before optimisation."""
+    source = numpy_source(compiled.program)
+    function = built(source)
+
+    def step(*arrays):
+        loss, state = function(*arrays, *map(held, source.arguments))
+        for cell, content in zip(source.results, state, strict=True):
+            setattr(cell.owner, cell.slot, content)
+        return tg.Tensor(loss)
+
+    return step

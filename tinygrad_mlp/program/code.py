@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinygrad_mlp.ops import Array, Attrs, Op
-from tinygrad_mlp.program.lookalike import OPERATORS, Lookalike, Touch, done
+from tinygrad_mlp.program.lookalike import OPERATORS, Lookalike, Touch, done, unwrapped
 
 __all__ = ["ATOM", "LOWEST", "Code", "literal", "written"]
 
@@ -78,8 +78,8 @@ class Code(Lookalike):
                 return None
             case "method":
                 return _call(f"{{0}}.{what}", like, args[1:], touch.kwargs, args[0])
-            case "reduce":
-                return _call(f"np.{what.__name__}.reduce", like, args, touch.kwargs)
+            case "reduce" | "accumulate" | "outer":
+                return _call(f"np.{what.__name__}.{touch.kind}", like, args, touch.kwargs)
             case _:
                 return _call(f"{_home(what)}.{what.__name__}", like, args, touch.kwargs)
 
@@ -138,7 +138,7 @@ def written(op: Op, inputs: tuple[Any, ...], attrs: Attrs) -> Any:
         if isinstance(op.forward, np.ufunc):
             first = next(x for x in inputs if isinstance(x, Code))
             return first.touched(Touch("ufunc", op.forward, inputs, dict(attrs)))
-        return op.forward(*inputs, **attrs)
+        return unwrapped(op.forward(*inputs, **attrs))
 
 
 def literal(x: Any, level: int, name_array: Callable[[Array], str]) -> str:

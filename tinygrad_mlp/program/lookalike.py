@@ -14,7 +14,7 @@ import numpy as np
 
 from tinygrad_mlp.ops import Array
 
-__all__ = ["OPERATORS", "Lookalike", "Touch", "alike"]
+__all__ = ["OPERATORS", "Lookalike", "Touch", "alike", "done", "unwrapped"]
 
 OPERATORS: dict[str, Any] = {
     "+": np.add,
@@ -37,9 +37,9 @@ class Touch(NamedTuple):
     """One thing that a forward function did to an array.
 
     Attributes:
-        kind: ``infix`` (what is a sign), ``negative``, ``ufunc``, ``reduce``, ``at`` (what is a
-            ufunc), ``function`` (a NumPy function), ``method`` and ``attribute`` (a name),
-            ``item``, ``set``.
+        kind: ``infix`` (what is a sign), ``negative``, ``ufunc``; ``reduce``, ``accumulate``,
+            ``outer``, ``at`` (methods of a ufunc); ``function`` (a NumPy function), ``method``
+            and ``attribute`` (a name), ``item``, ``set``.
         what: The sign, the function or the name.
         args: The arguments; for methods, items and attributes the array itself comes first.
         kwargs: The keyword arguments.
@@ -147,7 +147,7 @@ class Lookalike:
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if any(out is not None for out in kwargs.pop("out", ())):
             return NotImplemented
-        if method not in {"__call__", "reduce", "at"}:
+        if method not in {"__call__", "reduce", "accumulate", "outer", "at"}:
             return NotImplemented
         return self.touched(
             Touch("ufunc" if method == "__call__" else method, ufunc, inputs, kwargs)
@@ -166,13 +166,20 @@ def alike(x: Any) -> Any:
     return x
 
 
+def unwrapped(x: Any) -> Any:
+    """A lookalike that ``np.asarray`` has put into an array of objects, out of it again."""
+    if isinstance(x, np.ndarray) and x.dtype == object and isinstance(x.item(), Lookalike):
+        return x.item()
+    return x
+
+
 def done(touch: Touch) -> Any:
     """Do it to arrays: what the forward function would have got."""
     args, kwargs = alike(touch.args), {k: alike(v) for k, v in touch.kwargs.items()}
     match touch.kind:
         case "infix":
             return _INFIX[touch.what](*args)
-        case "reduce" | "at":
+        case "reduce" | "accumulate" | "outer" | "at":
             return getattr(touch.what, touch.kind)(*args, **kwargs)
         case "item":
             return args[0][args[1]]

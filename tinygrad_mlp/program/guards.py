@@ -1,0 +1,174 @@
+"""Guards: what a program relies on besides the numbers that it is given.
+
+This file knows what may change between two calls so that the program is no longer the step: a
+module put into evaluation mode, a layer added or frozen, a hook, a flag of the optimiser, a
+number or model that the function finds in its surroundings. It does not know what is done then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tinygrad_mlp.autodiff import grad_enabled
+from tinygrad_mlp.program.capture import Recording
+from tinygrad_mlp.program.ir import Program
+from tinygrad_mlp.tensor import Tensor
+
+__all__ = ["Fact", "agreed", "facts"]
+
+_PLAIN = (bool, int, float, str, type(None), np.dtype, type)
+
+
+class Fact(NamedTuple):
+    """Something that has to be so: ``test`` with the holder and the value put in.
+
+    Attributes:
+        holder: Whose it is.
+        test: A Python expression of ``{0}``, the holder, and ``{1}``, the value.
+        value: What it has to be.
+    """
+
+    holder: Any
+    test: str
+    value: Any
+
+
+def facts(step: Callable[..., Any], recording: Recording, program: Program) -> dict[Any, Fact]:
+    """Everything that a recording relies on, by what it is about.
+
+    Args:
+        step: The function that was recorded.
+        recording: What was seen.
+        program: Its program, without what nothing depends on.
+    """
+    found: dict[Any, Fact] = {("mode",): Fact(grad_enabled, "{0}.get() is {1}", grad_enabled.get())}
+    for module in _modules(recording):
+        found["vars", id(module)] = _dictionary(vars(module))
+    read: dict[int, set[str]] = {}
+    owners: dict[int, Any] = {}
+    for cell in program.cells:
+        owner = cell.owner
+        owners[id(owner)] = owner
+        read.setdefault(id(owner), set()).add(cell.slot)
+        if cell.slot == "grad" and (cell.absent or cell.before is not None):
+            test = "{0}._grad is None" if cell.absent else "{0}._grad is not None"
+            found["grad", id(owner)] = Fact(owner, test, None)
+        elif type(cell.held) in {int, float}:
+            test = f"type({{0}}.{cell.slot}) is {{1}}"
+            found["type", id(owner), cell.slot] = Fact(owner, test, type(cell.held))
+    for owner in owners.values():
+        if isinstance(owner, Tensor):
+            found["needs", id(owner)] = Fact(owner, "{0}.requires_grad is {1}", owner.requires_grad)
+            hooks = None if not owner.hooks else dict(owner.hooks)
+            test = "not {0}.hooks" if hooks is None else "{0}.hooks == {1}"
+            found["hooks", id(owner)] = Fact(owner, test, hooks)
+        elif hasattr(owner, "__dict__"):
+            for name, value in vars(owner).items():
+                if name not in read[id(owner)]:
+                    found["vars", id(owner), name] = _attribute(vars(owner), name, value)
+    for holder, name, value in _surroundings(step):
+        found["around", getattr(holder, "key", id(holder)), name] = _attribute(holder, name, value)
+    return found
+
+
+def agreed(first: dict[Any, Fact], second: dict[Any, Fact]) -> list[Fact] | None:
+    """The facts of two recordings of one step; None if they are of two different steps.
+
+    A plain number that changed between them and made no difference (a counter, say) is left out.
+    """
+    if first.keys() != second.keys():
+        return None
+    kept = []
+    for key, a in first.items():
+        b = second[key]
+        if _same(a.value, b.value):
+            kept.append(b)
+        elif isinstance(b.value, dict) and isinstance(a.value, dict):
+            if a.value.keys() != b.value.keys():
+                return None
+            for name, value in b.value.items():
+                if _same(a.value[name], value):
+                    kept.append(_attribute(b.holder, name, value))
+                elif not (_number(a.value[name]) and _number(value)):
+                    return None
+        elif not (_number(a.value) and _number(b.value)):
+            return None
+    return kept
+
+
+def _modules(recording: Recording) -> Iterator[Any]:
+    """Every module that was called, and all that is in them."""
+    seen: dict[int, Any] = {}
+    for module in recording.modules.values():
+        for inner in module.modules():
+            seen[id(inner)] = inner
+    yield from seen.values()
+
+
+def _dictionary(holder: dict[str, Any]) -> Fact:
+    return Fact(holder, "{0} == {1}", {name: _copied(value) for name, value in holder.items()})
+
+
+def _attribute(holder: Any, name: str, value: Any) -> Fact:
+    how = "==" if isinstance(value, (list, dict, *_PLAIN)) else "is"
+    return Fact(holder, f"{{0}}[{name!r}] {how} {{1}}", _copied(value))
+
+
+def _copied(value: Any) -> Any:
+    """Containers are copied, so that a layer that is appended shows."""
+    return value.copy() if isinstance(value, list | dict) else value
+
+
+def _same(a: Any, b: Any) -> bool:
+    if a is b:
+        return True
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(_same(a[k], b[k]) for k in a)
+    if isinstance(a, list | tuple) and isinstance(b, list | tuple):
+        return len(a) == len(b) and all(map(_same, a, b))
+    return type(a) is type(b) and isinstance(a, _PLAIN) and bool(a == b)
+
+
+def _number(x: Any) -> bool:
+    return isinstance(x, int | float) and not isinstance(x, bool)
+
+
+def _surroundings(step: Callable[..., Any]) -> Iterator[tuple[Any, str, Any]]:
+    """Models, optimisers and plain values that a function finds outside itself."""
+    me = getattr(step, "__self__", None)
+    function = getattr(step, "__func__", step)
+    code = getattr(function, "__code__", None)
+    if code is None:
+        return
+    places: list[Any] = [function.__globals__]
+    if me is not None and hasattr(me, "__dict__"):
+        places.append(vars(me))
+    for place in places:
+        for name in code.co_names:
+            if name in place and _counts(place[name]):
+                yield place, name, place[name]
+    for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
+        value = _Cell(cell)["cell_contents"]
+        if _counts(value):
+            yield _Cell(cell), name, value
+
+
+class _Cell:
+    """A variable of an enclosing function, to be asked like a dict, whatever the name."""
+
+    def __init__(self, cell: Any) -> None:
+        self.cell = cell
+        self.key = id(cell)
+
+    def __getitem__(self, name: str) -> Any:
+        return self.cell.cell_contents
+
+
+def _counts(value: Any) -> bool:
+    shipped = type(value).__mro__
+    return isinstance(value, Tensor | bool | int | float | str) or any(
+        c.__module__.startswith("tinygrad_mlp.") for c in shipped
+    )

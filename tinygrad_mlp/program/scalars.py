@@ -1,0 +1,421 @@
+"""Scalars: a tiny program as plain Python numbers, without an array in sight.
+
+This file knows that a NumPy call costs as much as ten operations on Python floats, so that below
+some 500 of them plain Python wins. Structure (transposes, products, sums) comes from running the
+ops' own forward functions on arrays of `Node`; only functions of one number are named here.
+
+Python raises where NumPy gives inf or nan. The function writes nothing before its last line, so
+whoever runs it can do the step over with NumPy.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, ClassVar, NoReturn
+
+import numpy as np
+
+from tinygrad_mlp.ops import Array
+from tinygrad_mlp.program.buffers import Made
+from tinygrad_mlp.program.ir import Equation, Program, Var
+from tinygrad_mlp.program.memory import Region
+from tinygrad_mlp.program.naming import Names, identifier
+from tinygrad_mlp.program.writer import tuple_text, wrapped
+
+__all__ = ["scalars"]
+
+LARGEST = 600
+"""How many operations are few."""
+
+_SUM, _PRODUCT, _SIGN, _ATOM = range(1, 5)
+_DEEPEST = 12
+_LONGEST = 400
+
+
+class _TooMuchError(Exception):
+    """The program is too large for scalars, or does something that they cannot say."""
+
+
+class Node:
+    """One number that is computed: an operation and what it is applied to."""
+
+    __slots__ = ("args", "book", "level", "name", "template", "uses")
+
+    def __init__(self, book: _Book, template: str, args: tuple[Any, ...], level: int) -> None:
+        self.book, self.template, self.args, self.level = book, template, args, level
+        self.name = ""
+        self.uses = 0
+
+    def __add__(self, other: Any) -> Any:
+        return self.book.node("{} + {}", (self, other), _SUM)
+
+    def __radd__(self, other: Any) -> Any:
+        return self.book.node("{} + {}", (other, self), _SUM)
+
+    def __sub__(self, other: Any) -> Any:
+        return self.book.node("{} - {}", (self, other), _SUM)
+
+    def __rsub__(self, other: Any) -> Any:
+        return self.book.node("{} - {}", (other, self), _SUM)
+
+    def __mul__(self, other: Any) -> Any:
+        return self.book.product(self, other)
+
+    def __rmul__(self, other: Any) -> Any:
+        return self.book.product(other, self)
+
+    def __truediv__(self, other: Any) -> Any:
+        return self.book.node("{} / {}", (self, other), _PRODUCT)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return self.book.node("{} / {}", (other, self), _PRODUCT)
+
+    def __neg__(self) -> Any:
+        return self.book.node("-{}", (self,), _SIGN)
+
+    def _decides(self, *_: Any) -> NoReturn:
+        raise _TooMuchError
+
+    __bool__ = __float__ = __int__ = __index__ = _decides
+    __hash__: ClassVar[Any] = object.__hash__
+
+
+class _Book:
+    """Every node once: what is computed twice is the same node."""
+
+    def __init__(self) -> None:
+        self.known: dict[Any, Node] = {}
+        self.order: list[Node] = []
+
+    def node(self, template: str, args: tuple[Any, ...], level: int = _ATOM) -> Any:
+        """The node of an operation, which is made when it is new."""
+        key = (template, *(id(a) if isinstance(a, Node) else (type(a), a) for a in args))
+        found = self.known.get(key)
+        if found is None:
+            if len(self.order) > 4 * LARGEST:
+                raise _TooMuchError
+            found = self.known[key] = Node(self, template, args, level)
+            self.order.append(found)
+        return found
+
+    def product(self, a: Any, b: Any) -> Any:
+        """``a b``, or the other factor where one is 1."""
+        for one, other in ((a, b), (b, a)):
+            if not isinstance(one, Node) and one == 1:
+                return other
+        return self.node("{} * {}", (a, b), _PRODUCT)
+
+    def atom(self, name: str) -> Node:
+        """A number that is given."""
+        node = Node(self, name, (), _ATOM)
+        node.name = name
+        return node
+
+    # -- functions of one, two or three numbers ----------------------------------------------
+
+    def call(self, function: str) -> Callable[[Any], Any]:
+        """A function of Python's math."""
+
+        def apply(x: Any) -> Any:
+            if not isinstance(x, Node):
+                return getattr(math, function)(x)
+            return self.node(f"{function}({{}})", (x,))
+
+        return apply
+
+    def power(self, x: Any, n: Any) -> Any:
+        """A constant power; the cheap ones are written out."""
+        if n in {2, 0.5, -1}:
+            return x * x if n == 2 else 1.0 / x if n == -1 else self.call("sqrt")(x)
+        return self.node("pow({}, {})", (x, float(n)))
+
+    def choice(self, test: str) -> Callable[[Any, Any], Any]:
+        """The larger or smaller of two; a NaN on either side comes through."""
+
+        def apply(a: Any, b: Any) -> Any:
+            if not isinstance(a, Node):
+                a, b = b, a
+            if not isinstance(b, Node):
+                other = "<" if test == ">" else ">"
+                return self.node(f"({{1}} if {{0}} {other} {{1}} else {{0}})", (a, b))
+            return self.node(f"({{0}} if {{0}} {test} {{1}} or {{0}} != {{0}} else {{1}})", (a, b))
+
+        return apply
+
+    def test(self, sign: str) -> Callable[[Any, Any], Any]:
+        """A comparison, as True or False."""
+        return lambda a, b: self.node(f"({{}} {sign} {{}})", (a, b))
+
+
+def _functions(book: _Book) -> dict[str, tuple[Callable[..., Any], int]]:
+    """What each ufunc is for single numbers, by its name, and how many it takes."""
+    table: dict[str, tuple[Callable[..., Any], int]] = {
+        "add": (lambda a, b: a + b, 2),
+        "subtract": (lambda a, b: a - b, 2),
+        "multiply": (lambda a, b: a * b, 2),
+        "divide": (lambda a, b: a / b, 2),
+        "negative": (lambda x: -x, 1),
+        "positive": (lambda x: x, 1),
+        "reciprocal": (lambda x: 1.0 / x, 1),
+        "square": (lambda x: x * x, 1),
+        "absolute": (lambda x: book.node("abs({})", (x,)), 1),
+        "maximum": (book.choice(">"), 2),
+        "minimum": (book.choice("<"), 2),
+        "where": (lambda c, a, b: book.node("({1} if {0} else {2})", (c, a, b)), 3),
+        "constant_power": (book.power, 2),
+        "cast": (lambda x: x * 1.0 if isinstance(x, Node) else float(x), 1),
+        "logical_not": (lambda x: book.node("(not {})", (x,)), 1),
+        "logical_and": (lambda a, b: book.node("({} and {})", (a, b)), 2),
+        "logical_or": (lambda a, b: book.node("({} or {})", (a, b)), 2),
+    }
+    for name in ("exp", "log", "sqrt", "sin", "cos", "tanh", "log1p", "expm1"):
+        table[name] = (book.call(name), 1)
+    signs = {"greater": ">", "greater_equal": ">=", "less": "<", "less_equal": "<=",
+             "equal": "==", "not_equal": "!="}  # fmt: skip
+    table |= {name: (book.test(sign), 2) for name, sign in signs.items()}
+    return table
+
+
+class _Scalariser:
+    def __init__(self, program: Program, made: Made) -> None:
+        self.program, self.made = program, made
+        self.book = _Book()
+        self.table = _functions(self.book)
+        self.names = Names("make", "step", "epoch", "Struct", "array", "losses", *_MATH)
+        self.values: dict[int, Any] = {}
+        self.hints: dict[int, str] = {}
+
+    def text(self) -> str:
+        """The source of ``make``."""
+        arrays: list[tuple[str, str]] = []  # arguments that are arrays: how they are unpacked
+        numbers: list[str] = []
+        for v in self.program.inputs:
+            arrays.append(self._given(v))
+        for cell in self.made.arguments:
+            if not isinstance(cell.before, Var) or not isinstance(cell.before.value, float | int):
+                raise _TooMuchError
+            numbers.append(self.names.fresh(cell.name))
+            self.values[id(cell.before)] = self.book.atom(numbers[-1])
+        regions = [self._region(region) for region in self.made.regions]
+        for equation in self.program.equations:
+            self._equation(equation)
+        outputs = [self._value(v) for v in self.program.outputs]
+        state = [
+            [n for c in r.cells for n in np.ravel(np.asarray(self._value(c.after), object))]
+            for r in self.made.regions
+        ]
+        lines, write = _lines(self.book, self.names, self.hints, [*outputs, *state])
+        results = tuple_text(_nested(o, write, "array({})") for o in outputs)
+        packs = [
+            list(wrapped(f"pack_{name}", [name, "0", *map(write, nodes)], ""))
+            for (name, _), nodes in zip(regions, state, strict=True)
+        ]
+        targets = ", ".join(atom for _, atoms in regions for atom in atoms)
+        after = [f"{targets}, = {', '.join(write(n) for nodes in state for n in nodes)},"]
+        after = after if targets else []
+        reads = [f"{', '.join(atoms)}, = {name}.tolist()" for name, atoms in regions]
+        used = self._read()
+        reads = [line for line, region in zip(reads, self.made.regions, strict=True)
+                 if any(id(c.before) in used for c in region.cells)]  # fmt: skip
+        names = [name for name, _ in arrays]
+        body = [*(f"{pattern} = {name}.tolist()" for name, pattern in arrays), *reads, *lines,
+                *(line for pack in packs for line in pack), f"return {results}"]  # fmt: skip
+        loop = [*reads, "results = []", "keep = results.append",
+                f"for {tuple_text(p for _, p in arrays)} in zip("
+                f"{', '.join(f'{name}.tolist()' for name in names)}):",
+                *(f"    {line}" for line in [*lines, f"keep({results})", *after]),
+                *(line for (name, atoms), pack in zip(regions, packs, strict=True)
+                  for line in wrapped(f"pack_{name}", [name, "0", *atoms], "")),
+                "return results"]  # fmt: skip
+        given = [*names, *numbers]
+        return "\n".join([
+            "from math import exp, log, sqrt, sin, cos, tanh, log1p, expm1",
+            "from struct import Struct",
+            "",
+            "from numpy import array",
+            "",
+            "",
+            *wrapped("def make", [name for name, _ in regions], ":"),
+            *(f'    pack_{name} = Struct("{len(atoms)}d").pack_into' for name, atoms in regions),
+            "",
+            *(f"    {line}" for line in wrapped("def step", given, ":")),
+            *(f"        {line}" for line in body),
+            "",
+            *(f"    {line}" for line in wrapped("def epoch", given, ":")),
+            *(f"        {line}" for line in (loop if arrays else ["return None"])),
+            "",
+            "    return step, epoch",
+            "",
+        ])  # fmt: skip
+
+    # -- what is given -----------------------------------------------------------------------
+
+    def _given(self, v: Var) -> tuple[str, str]:
+        if not isinstance(v.value, np.ndarray) or v.dtype != np.float64 or v.size > LARGEST:
+            raise _TooMuchError
+        name = self.names.fresh(v.name or "x")
+        array = self._atoms(name, v.shape)
+        self.values[id(v)] = array
+        return name, _pattern(array) if v.ndim else array[()].name
+
+    def _region(self, region: Region) -> tuple[str, list[str]]:
+        if region.dtype != np.float64 or region.size > LARGEST:
+            raise _TooMuchError
+        atoms = []
+        for cell in region.cells:
+            array = self._atoms(cell.name, cell.after.shape)
+            atoms += [node.name for node in array.ravel()]
+            if cell.before is not None:
+                self.values[id(cell.before)] = array
+        return self.names.fresh("memory"), atoms
+
+    def _atoms(self, name: str, shape: tuple[int, ...]) -> Array:
+        array = np.empty(shape, object)
+        for place in np.ndindex(shape):
+            label = "_".join([identifier(name), *map(str, place)])
+            array[place] = self.book.atom(self.names.fresh(label))
+        return array
+
+    def _read(self) -> set[int]:
+        read = {id(x) for e in self.program.equations for x in e.inputs}
+        return read | {id(v) for v in self.program.results}
+
+    # -- what is computed --------------------------------------------------------------------
+
+    def _value(self, x: Any) -> Any:
+        if type(x) is Var:
+            return self.values[id(x)]
+        if isinstance(x, np.ndarray | np.generic):
+            if x.dtype not in _DTYPES:
+                raise _TooMuchError
+            return x.astype(object) if x.ndim else x.item()
+        return x
+
+    def _equation(self, e: Equation) -> None:
+        y = e.output
+        if not e.pure or y.dtype not in _DTYPES or y.size > LARGEST:
+            raise _TooMuchError
+        result = self._computed(e, [self._value(x) for x in e.inputs])
+        if np.shape(result) != y.shape:
+            raise _TooMuchError
+        self.values[id(y)] = result
+        if y.name:
+            for place in np.ndindex(y.shape):
+                node = result[place] if y.shape else result
+                self.hints.setdefault(id(node), "_".join([identifier(y.name), *map(str, place)]))
+
+    def _computed(self, e: Equation, inputs: list[Any]) -> Any:
+        """The numbers of one equation: an array of nodes, or a node."""
+        forward, name = e.op.forward, e.op.name
+        if isinstance(forward, np.ufunc) and name != "matmul":
+            return self._each(forward.__name__)(*inputs)
+        if name.endswith(".reduce"):
+            axis, keep = e.attrs["axis"], e.attrs["keepdims"]
+            return _reduced(self._each(name.removesuffix(".reduce")), inputs[0], axis, keep)
+        if name in {"where", "constant_power", "cast"}:
+            return self._each(name)(*inputs, *(v for v in e.attrs.values() if name != "cast"))
+        return forward(*(np.asarray(x, object) for x in inputs), **e.attrs)
+
+    def _each(self, name: str) -> np.ufunc:
+        if name not in self.table:
+            raise _TooMuchError
+        return np.frompyfunc(*self.table[name], 1)
+
+
+def _reduced(each: np.ufunc, x: Array, axis: Any, keep: bool) -> Any:
+    axes = range(x.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    for a in sorted((a % x.ndim for a in axes), reverse=True):
+        x = each.reduce(x, axis=a, keepdims=keep)
+    return x
+
+
+_DTYPES = (np.dtype(np.float64), np.dtype(bool))
+_MATH = ("exp", "log", "sqrt", "sin", "cos", "tanh", "log1p", "expm1")
+
+
+# -- text ------------------------------------------------------------------------------------
+
+
+def _lines(
+    book: _Book, names: Names, hints: dict[int, str], results: list[Any]
+) -> tuple[list[str], Callable[[Any], str]]:
+    """The lines that compute what is needed, and how a node is written after them."""
+    ends = [n for r in results for n in _nodes(r)]
+    uses: dict[int, int] = {}
+    waiting = list(ends)
+    for n in ends:
+        uses[id(n)] = uses.get(id(n), 0) + 1
+    seen: set[int] = set()
+    while waiting:
+        node = waiting.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        several = 2 if "{0}" in node.template else 1
+        for a in node.args:
+            if isinstance(a, Node):
+                uses[id(a)] = uses.get(id(a), 0) + several
+                waiting.append(a)
+    live = [n for n in book.order if id(n) in seen]
+    if len(live) > LARGEST:
+        raise _TooMuchError
+    lines: list[str] = []
+    texts: dict[int, tuple[str, int, int]] = {}
+
+    def write(x: Any, level: int = 0) -> str:
+        if not isinstance(x, Node):
+            text = repr(x) if np.isfinite(x) else f'float("{x}")'
+            return f"({text})" if text.startswith("-") and level > _SUM else text
+        if x.name:
+            return x.name
+        text, own, _ = texts[id(x)]
+        return text if own >= level else f"({text})"
+
+    for node in live:
+        infix = node.level < _ATOM
+        levels = (node.level, node.level + 1) if infix else (0, 0, 0)
+        args = [write(a, levels[i]) for i, a in enumerate(node.args)]
+        text = node.template.format(*args)
+        depth = 1 + max((texts[id(a)][2] for a in node.args if id(a) in texts and not a.name),
+                        default=0)  # fmt: skip
+        texts[id(node)] = text, node.level, depth
+        if uses[id(node)] > 1 or depth > _DEEPEST or len(text) > _LONGEST:
+            node.name = names.fresh(hints.get(id(node), "t"))
+            lines.append(f"{node.name} = {text}")
+    return lines, write
+
+
+def _nodes(x: Any) -> list[Node]:
+    return [n for n in np.ravel(np.asarray(x, object)) if isinstance(n, Node)]
+
+
+def _pattern(x: Array) -> str:
+    """The names of an array as something to assign ``x.tolist()`` to."""
+    if not isinstance(x, np.ndarray):
+        return str(x.name)
+    return "[" + ", ".join(_pattern(item) for item in x) + "]"
+
+
+def _nested(x: Any, write: Callable[[Any], str], outside: str) -> str:
+    if not isinstance(x, np.ndarray):
+        return write(x)
+    inner = "[" + ", ".join(_nested(item, write, "{}") for item in x) + "]"
+    return outside.format(inner)
+
+
+def scalars(program: Program, made: Made) -> str | None:
+    """Write a program, lowered and simplified, in Python numbers.
+
+    Args:
+        program: The program.
+        made: Its form with buffers, whose memory this form works on too.
+
+    Returns:
+        The source of ``make(*regions)``, which gives ``step`` and ``epoch``; None where the
+        program is too large, or not of float64.
+    """
+    try:
+        return _Scalariser(program, made).text()
+    except (_TooMuchError, ArithmeticError, TypeError, ValueError):
+        return None
