@@ -84,6 +84,8 @@ def agreed(first: dict[Any, Fact], second: dict[Any, Fact]) -> list[Fact] | None
     kept = []
     for key, a in first.items():
         b = second[key]
+        if a.test != b.test:
+            return None
         if _same(a.value, b.value):
             kept.append(b)
         elif isinstance(b.value, dict) and isinstance(a.value, dict):

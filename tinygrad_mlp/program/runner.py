@@ -154,7 +154,7 @@ class Runner:
             "    return leaf(array(results[0]))" if single
             else "    return tuple([leaf(array(r)) for r in results])"
         )  # fmt: skip
-        unpack = [f"    if type({n}) is Tensor: {n} = {n}._data" for n in names]
+        unpack = [f"    if type({n}) is Tensor and {n}.op is None: {n} = {n}._data" for n in names]
         test = " and ".join(tests) or "True"
         return "\n".join([
             f"def fits({', '.join(names)}):",

@@ -190,11 +190,17 @@ class _Scalariser:
         """The source of ``make``."""
         arrays: list[tuple[str, str]] = []  # arguments that are arrays: how they are unpacked
         numbers: list[str] = []
+        reads: list[str] = []
         for v in self.program.inputs:
             arrays.append(self._given(v))
         for cell in self.made.arguments:
-            if not isinstance(cell.before, Var) or not isinstance(cell.before.value, float | int):
+            if cell.before is None or not isinstance(cell.before.value, float | int | np.ndarray):
                 raise _TooMuchError
+            if isinstance(cell.before.value, np.ndarray):
+                name, pattern = self._given(cell.before)
+                numbers.append(name)
+                reads.append(f"{pattern} = {name}.tolist()")
+                continue
             numbers.append(self.names.fresh(cell.name))
             self.values[id(cell.before)] = self.book.atom(numbers[-1])
         regions = [self._region(region) for region in self.made.regions]
@@ -214,10 +220,10 @@ class _Scalariser:
         targets = ", ".join(atom for _, atoms in regions for atom in atoms)
         after = [f"{targets}, = {', '.join(write(n) for nodes in state for n in nodes)},"]
         after = after if targets else []
-        reads = [f"{', '.join(atoms)}, = {name}.tolist()" for name, atoms in regions]
         used = self._read()
-        reads = [line for line, region in zip(reads, self.made.regions, strict=True)
-                 if any(id(c.before) in used for c in region.cells)]  # fmt: skip
+        for (name, atoms), region in zip(regions, self.made.regions, strict=True):
+            if any(id(c.before) in used for c in region.cells):
+                reads.append(f"{', '.join(atoms)}, = {name}.tolist()")
         names = [name for name, _ in arrays]
         body = [*(f"{pattern} = {name}.tolist()" for name, pattern in arrays), *reads, *lines,
                 *(line for pack in packs for line in pack), f"return {results}"]  # fmt: skip
