@@ -54,7 +54,7 @@ def learn_to_add(out: Path, epochs: int = 50, seed: int = 0) -> tg.History:
     loss = error(sample, tg.Tensor([0.4], name="target"))
     loss.backward()
     graph, chain_rule = tg.draw(loss), tg.explain(loss, wrt=W1, at=(0, 0), check=True)
-    untrained = tg.draw(model, sample, level="neurons")
+    untrained, player = tg.draw(model, sample, level="neurons"), tg.player(loss)
     print(f"Untrained, it believes that 0.3 + 0.1 is equal to {model(sample).item():.4f}\n")
 
     # Training. The step is recorded twice, and from then on runs as the NumPy code that it is.
@@ -75,6 +75,7 @@ def learn_to_add(out: Path, epochs: int = 50, seed: int = 0) -> tg.History:
     files: dict[str, tuple[Any, str]] = {
         "graph.svg": (graph, "the graph of one sample, with every value and gradient"),
         "graph.dot": (graph, "the same for Graphviz"),
+        "player.html": (player, "forward and backward, to step through in a browser"),
         "untrained.svg": (untrained, "the network with its weights, before training"),
         "trained.svg": (tg.draw(model, sample, level="neurons"), "… and after"),
         "chain_rule.txt": (chain_rule, "how one weight moves the loss, step by step in numbers"),
