@@ -84,9 +84,9 @@ def by_complex_step(f: Function, xs: Sequence[Array], i: int) -> Array:
     return _matrix(columns, f, xs)
 
 
-def one_sided(f: Function, xs: Sequence[Array], i: int, j: int) -> tuple[Array, Array]:
+def one_sided(f: Function, xs: Sequence[Array], i: int, j: int, step: float) -> tuple[Array, Array]:
     """The slopes to the left and to the right of entry `j`: they differ at a kink."""
-    h = _step(xs[i], j, 1e-6)
+    h = _step(xs[i], j, step)
     left, here, right = (flat(f(_moved(xs, i, j, s))) for s in (-h, 0.0, h))
     return (here - left) / h, (right - here) / h
 
