@@ -83,7 +83,7 @@ def _contents(run: Run) -> dict[str, Any]:
         },
         "batch_size": run.loader.batch_size,
         "history": run.history.to_dict(),
-        "callbacks": [callback.state() for callback in run.callbacks],
+        "callbacks": [callback.state() for callback in _remembering(run)],
         "order": run.order_state,
         "generators": {name: g.bit_generator.state for name, g in _generators(run)},
     }
@@ -95,8 +95,9 @@ def _restore(run: Run, path: Path, arrays: dict[str, Array], notes: dict[str, st
         raise StateError(f"{path} is no checkpoint", fix="Load it with tg.load(path).")
     found = _unpack(json.loads(notes["tree"]), arrays)
     generators = dict(_generators(run))
+    listeners = _remembering(run)
     kinds = [len(found["callbacks"]), sorted(found["generators"]), found["batch_size"]]
-    mine = [len(run.callbacks), sorted(generators), run.loader.batch_size]
+    mine = [len(listeners), sorted(generators), run.loader.batch_size]
     if kinds != mine:
         raise StateError(
             f"{path} belongs to another training",
@@ -116,7 +117,7 @@ def _restore(run: Run, path: Path, arrays: dict[str, Array], notes: dict[str, st
         setattr(run, name, value)
     run.history.columns = found["history"]
     run.numbers = {name: values[-1] for name, values in found["history"].items() if values}
-    for callback, state in zip(run.callbacks, found["callbacks"], strict=True):
+    for callback, state in zip(listeners, found["callbacks"], strict=True):
         callback.restore(state)
     states = found["generators"]
 
@@ -129,6 +130,11 @@ def _restore(run: Run, path: Path, arrays: dict[str, Array], notes: dict[str, st
         run.order_state = found["order"]
         run.loader.rng.bit_generator.state = found["order"]
         run.after_order = now
+
+
+def _remembering(run: Run) -> list[Callback]:
+    """The callbacks that have something to remember."""
+    return [callback for callback in run.callbacks if callback.state()]
 
 
 def _generators(run: Run) -> Iterator[tuple[str, np.random.Generator]]:
