@@ -207,6 +207,19 @@ def test_an_op_with_a_slip_of_the_pen(capsys):
     assert err.startswith("tinygrad_mlp ops: there is no op 'sigmod'. Did you mean sigmoid")
 
 
+def test_explain_tells_the_rules_of_an_op_and_gives_an_example(capsys):
+    status, out, _ = run(capsys, "explain", "sigmoid")
+    assert status == 0
+    assert "g y (1 − y)" in out
+    assert "An example" in out
+
+
+def test_explain_an_op_that_does_not_exist(capsys):
+    status, _, err = run(capsys, "explain", "sigmod")
+    assert status == 2
+    assert err.startswith("tinygrad_mlp explain: there is no op 'sigmod'. Did you mean sigmoid")
+
+
 # ------------------------------------------------------------------ the rest
 
 

@@ -2,7 +2,8 @@
 
 This file knows the commands, their options, and how a mistake is reported: one line on standard
 error and exit status 2, never a traceback. What a command does lives elsewhere: the demo in
-`demo.py`, the formulas in `symbol.py`. Rooms are imported when their command runs.
+`demo.py`, the formulas in `symbol.py`, the explanations in `viz`. Rooms are imported when their
+command runs.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import NoReturn
 
 from tinygrad_mlp import __version__, ops
 from tinygrad_mlp.errors import TinygradError, UsageError
-from tinygrad_mlp.ops import Op
+from tinygrad_mlp.ops import REGISTRY, Op
 from tinygrad_mlp.symbol import Row, op_table
 
 __all__ = ["main", "markdown_sections", "markdown_table", "text_table"]
@@ -80,17 +81,25 @@ def _parser() -> _Parser:
     demo.add_argument("--seed", type=_whole(0), default=0, help="of weights and data (%(default)s)")
     demo.set_defaults(run=_demo)
 
-    ops = commands.add_parser(
+    table = commands.add_parser(
         "ops",
         help="print every op with its formula and the gradient of each input",
         description="Print the op table: what each op computes and what its rules send back, "
         "g being the gradient that arrives and y the output.",
     )
-    ops.add_argument("names", nargs="*", metavar="OP", help="only these ops")
-    ops.add_argument(
+    table.add_argument("names", nargs="*", metavar="OP", help="only these ops")
+    table.add_argument(
         "--markdown", action="store_true", help="as a Markdown table with LaTeX formulas"
     )
-    ops.set_defaults(run=_ops)
+    table.set_defaults(run=_ops)
+
+    explain = commands.add_parser(
+        "explain",
+        help="explain an op: its formula, its rules and an example in numbers",
+        description="Explain an op: what it is, its formula, its rules and an example.",
+    )
+    explain.add_argument("name", metavar="OP", help="the op, by its name in the table of all ops")
+    explain.set_defaults(run=_explain)
     return parser
 
 
@@ -130,7 +139,7 @@ def _folder(path: Path) -> Path:
     return path
 
 
-# -- ops -------------------------------------------------------------------------------------
+# -- ops and explain -------------------------------------------------------------------------
 
 
 def _ops(options: argparse.Namespace) -> None:
@@ -152,6 +161,12 @@ def _unknown(name: str, known: Iterable[str]) -> NoReturn:
         f"there is no op {name!r}",
         fix=f"Did you mean {' or '.join(near)}?" if near else "The command ops lists them all.",
     )
+
+
+def _explain(options: argparse.Namespace) -> None:
+    from tinygrad_mlp.viz import explain
+
+    print(explain(REGISTRY.get(options.name) or _unknown(options.name, REGISTRY)))
 
 
 def text_table(rows: Iterable[Row]) -> str:
