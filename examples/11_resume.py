@@ -21,8 +21,9 @@ def train(checkpoint=None, callbacks=()):
     )
     history = tg.fit(
         model, (X, Y), loss=nn.CrossEntropyLoss(),
-        optimizer=optim.Adam(model.parameters(), lr=0.01), epochs=20, batch_size=16, shuffle=True, rng=rng, schedule=optim.cosine(20 * 19),
-        checkpoint=checkpoint, callbacks=callbacks,
+        optimizer=optim.Adam(model.parameters(), lr=0.01), epochs=20, batch_size=16,
+        shuffle=True, rng=rng, schedule=optim.cosine(20 * 19), checkpoint=checkpoint,
+        callbacks=callbacks,
     )  # fmt: skip
     return model, history
 

@@ -162,7 +162,8 @@ def orthogonal(gain: float = 1.0) -> Initialiser:
     """
 
     def initialise(shape: tuple[int, ...], rng: np.random.Generator) -> Any:
-        rows, columns = fans(shape)[1], math.prod(shape[1:])
+        fans(shape)  # refuses vectors
+        rows, columns = shape[0], math.prod(shape[1:])
         tall = rng.normal(size=(max(rows, columns), min(rows, columns)))
         q, r = np.linalg.qr(tall)
         q *= np.sign(np.diag(r))  # makes the distribution uniform, not that of the algorithm
