@@ -14,11 +14,11 @@ from typing import TypeAlias
 
 from tinygrad_mlp.errors import UsageError
 
-__all__ = ["mathml"]
+__all__ = ["formula", "mathml"]
 
 _WORDS = {"text", "mathrm", "operatorname", "mathbf"}
 _FUNCTIONS = {"exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh", "max", "min", "ln",
-              "arctan", "arcsin", "arccos", "det", "sup", "inf", "lim"}  # fmt: skip
+              "arctan", "mod", "arcsin", "arccos", "det", "sup", "inf", "lim"}  # fmt: skip
 _IDENTIFIERS = {
     "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "varepsilon": "ε",
     "theta": "θ", "lambda": "λ", "mu": "μ", "nu": "ν", "pi": "π", "rho": "ρ", "sigma": "σ",
@@ -28,7 +28,7 @@ _IDENTIFIERS = {
 _OPERATORS = {
     "cdot": "·", "times": "×", "odot": "⊙", "circ": "∘", "pm": "±", "approx": "≈", "le": "≤",
     "leq": "≤", "ge": "≥", "geq": "≥", "ne": "≠", "neq": "≠", "leftarrow": "←", "to": "→",
-    "rightarrow": "→", "ldots": "…", "cdots": "⋯", "vdots": "⋮", "land": "∧", "lor": "∨",
+    "rightarrow": "→", "ldots": "…", "dots": "…", "cdots": "⋯", "vdots": "⋮", "land": "∧", "lor": "∨",
     "lnot": "¬", "neg": "¬", "oplus": "⊕", "wedge": "∧", "vee": "∨", "mid": "|", "vert": "|",
     "lvert": "|", "rvert": "|", "|": "‖", "lfloor": "⌊", "rfloor": "⌋", "lceil": "⌈",
     "rceil": "⌉", "backslash": "\\", "sim": "~", "hookleftarrow": "↵", "star": "⋆", "ast": "∗",
@@ -79,6 +79,17 @@ def mathml(latex: str, *, block: bool = False) -> str:
     """
     kind = ' displaystyle="true"' if block else ""
     return f"<math{kind}>{_parse(latex)}</math>"
+
+
+def formula(text: str, latex: str, *, block: bool = False) -> str:
+    """A formula in MathML, or as plain text in it if its LaTeX is not known here.
+
+    The notation of an op may be anybody's, and a page must not fail for it.
+    """
+    try:
+        return mathml(latex, block=block)
+    except UsageError:
+        return f"<math><mtext>{html.escape(text)}</mtext></math>"
 
 
 def _parse(latex: str) -> str:
@@ -206,7 +217,10 @@ def _close(open_groups: list[_Group], closer: str, latex: str, bracket: str = ""
     elif closer == "end aligned":
         table = _table(group.items, latex, "right left")
         result = f'<mtable displaystyle="true" columnalign="right left">{table}</mtable>'
-    elif closer == "end pmatrix":
+    elif closer == "end cases":
+        table = _table(group.items, latex, "left left")
+        result = f'<mtable class="cases">{table}</mtable>'
+    elif closer in {"end pmatrix", "end bmatrix", "end matrix"}:
         table = _table(group.items, latex)
         # The style draws the brackets: without a mathematical font no browser stretches one.
         result = f'<mtable class="matrix">{table}</mtable>'
@@ -217,9 +231,6 @@ def _close(open_groups: list[_Group], closer: str, latex: str, bracket: str = ""
 
 def _fence(bracket: str) -> str:
     return f'<mo stretchy="true">{html.escape(bracket)}</mo>' if bracket else ""
-
-
-_SIDES = ("right", "left")
 
 
 def _table(items: list[_Item], latex: str, align: str = "") -> str:
@@ -234,7 +245,8 @@ def _table(items: list[_Item], latex: str, align: str = "") -> str:
     lines = []
     for row in rows:
         cells = [_row(cell, latex) for cell in row]
-        style = [f' class="{_SIDES[min(k, 1)]}"' if align else "" for k in range(len(cells))]
+        sides = align.split()
+        style = [f' class="{sides[min(k, 1)]}"' if sides else "" for k in range(len(cells))]
         lines.append("".join(f"<mtd{s}>{c}</mtd>" for s, c in zip(style, cells, strict=True)))
     return "".join(f"<mtr>{line}</mtr>" for line in lines)
 

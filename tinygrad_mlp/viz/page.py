@@ -9,7 +9,7 @@ import html
 
 from tinygrad_mlp.viz.assets import asset
 from tinygrad_mlp.viz.document import Block, Heading, Inline, Row, Say
-from tinygrad_mlp.viz.mathml import mathml
+from tinygrad_mlp.viz.mathml import formula
 
 __all__ = ["fragment", "page"]
 
@@ -54,8 +54,8 @@ def _body(blocks: tuple[Block, ...]) -> str:
 
 
 def _row(row: Row) -> str:
-    left = mathml(row.left.latex, block=True) if row.left.text else ""
-    right = mathml(row.right.latex, block=True) if row.right.text else ""
+    left = formula(row.left.text, row.left.latex, block=True) if row.left.text else ""
+    right = formula(row.right.text, row.right.latex, block=True) if row.right.text else ""
     remark = html.escape(row.remark)
     return (
         f'<tr><td class="left">{left}</td><td class="sign">{row.sign}</td>'
@@ -64,4 +64,4 @@ def _row(row: Row) -> str:
 
 
 def _inline(part: Inline) -> str:
-    return html.escape(part) if isinstance(part, str) else mathml(part.latex)
+    return html.escape(part) if isinstance(part, str) else formula(part.text, part.latex)

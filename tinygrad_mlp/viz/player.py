@@ -27,7 +27,7 @@ from tinygrad_mlp.viz.assets import asset
 from tinygrad_mlp.viz.drawing import as_image, result_of
 from tinygrad_mlp.viz.heat import table
 from tinygrad_mlp.viz.labels import gradient_text, number, numbers, plural
-from tinygrad_mlp.viz.mathml import mathml
+from tinygrad_mlp.viz.mathml import formula
 from tinygrad_mlp.viz.model import Kind
 from tinygrad_mlp.viz.paths import find_paths
 from tinygrad_mlp.viz.scenes import Beat, Scene, Trace, facts_of, scenes_of, trace_of
@@ -293,9 +293,9 @@ def _table(scene: Scene, k: int) -> str:
 
 def _rows(scene: Scene, k: int) -> Iterator[str]:
     for i, beat in enumerate(scene.beats):
-        formula = mathml(beat.formula.latex, block=True) if beat.formula else ""
+        written = formula(beat.formula.text, beat.formula.latex, block=True) if beat.formula else ""
         yield (
             f'<tr id="s{k}-{i}" class="{beat.phase}"><th scope="row">{i + 1}</th>'
-            f"<td>{html.escape(beat.say)}</td><td>{formula}</td>"
+            f"<td>{html.escape(beat.say)}</td><td>{written}</td>"
             f"<td>{html.escape(beat.numbers)}</td></tr>\n"
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import html
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Literal, TypeAlias
 
 from tinygrad_mlp.viz.assets import asset
@@ -222,12 +223,12 @@ def _labels(picture: Picture, layout: Layout, *, down: bool) -> Iterator[str]:
 
 def _node(node: Node, b: Box, *, interactive: bool) -> str:
     loud = " loud" if node.loud else ""
-    reach = ""
-    if interactive:
-        reach = f' tabindex="0" role="button" aria-label="{attribute(node.sentence)}"'
+    said = attribute(node.sentence)
+    if interactive:  # what the gradient will be is not told beforehand
+        said = attribute(replace(node, gradient="").sentence)
     parts = [
-        f'<g class="node {node.kind}{loud}" data-key="{node.key}"{reach}>'
-        f"<title>{attribute(node.sentence)}</title>{outline(node.kind, b)}"
+        f'<g class="node {node.kind}{loud}" data-key="{node.key}">'
+        f"<title>{said}</title>{outline(node.kind, b)}"
     ]
     y = b.y + ABOVE + 13
     title = f'<text class="title" x="{n(b.x + SIDE)}" y="{n(y)}">{attribute(node.title)}</text>'
@@ -253,6 +254,11 @@ def _node(node: Node, b: Box, *, interactive: bool) -> str:
                 f'<g class="heat" data-role="{role}" data-cell="{n(wide / node.heat[1])}" '
                 f'transform="translate({n(b.x + SIDE + k * (wide + 10))} {n(y + 8)})"/>'
             )
+    if interactive:
+        parts.append(
+            f'<rect class="hit" x="{n(b.x)}" y="{n(b.y)}" width="{n(b.w)}" height="{n(b.h)}" '
+            f'rx="8" tabindex="0" role="button" aria-label="{said}"/>'
+        )
     return "".join(parts) + "</g>"
 
 

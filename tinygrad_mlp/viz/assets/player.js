@@ -208,11 +208,13 @@
     byId("enter").onclick = () => enter(door);
   }
 
+  const hit = (key) => stages[state.scene].nodes.get(key).querySelector(".hit");
+
   function choose(key) {
     if (state.chosen === key) return letGo();
     letGo();
     state.chosen = key;
-    stages[state.scene].nodes.get(key).setAttribute("aria-pressed", "true");
+    hit(key).setAttribute("aria-pressed", "true");
     describe(key);
     const paths = scene().paths[key];
     if (paths) light(key, paths);
@@ -241,7 +243,7 @@
   }
 
   function letGo() {
-    if (state.chosen) stages[state.scene].nodes.get(state.chosen).removeAttribute("aria-pressed");
+    if (state.chosen) hit(state.chosen).removeAttribute("aria-pressed");
     state.chosen = null;
     picture().classList.remove("lit");
     document.querySelectorAll(".path").forEach((x) => x.classList.remove("path"));
@@ -277,7 +279,7 @@
   }
   stages.forEach(({ nodes }) => nodes.forEach((node, key) => {
     node.addEventListener("mouseenter", () => { if (!state.chosen) describe(key); });
-    node.addEventListener("focus", () => { if (!state.chosen) describe(key); });
+    node.addEventListener("focusin", () => { if (!state.chosen) describe(key); });
     node.addEventListener("click", () => choose(key));
     node.addEventListener("keydown", (event) => {
       if (event.key !== "Enter" && event.key !== " ") return;
