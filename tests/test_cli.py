@@ -29,7 +29,8 @@ def run(capsys, *words):
 
 # ------------------------------------------------------------------ the demo
 
-IMAGES = Path(__file__).parent.parent / "docs" / "images"
+ROOT = Path(__file__).parent.parent
+IMAGES = ROOT / "docs" / "images"
 SUFFIXES = ("txt", "md", "html", "tex")
 
 
@@ -67,6 +68,13 @@ def test_the_demo_says_where_its_files_are(demo):
     assert sorted(named) == sorted(path.name for path in out.iterdir())
     assert all(out.joinpath(name).stat().st_size > 0 for name in named)
     assert str(out) in printed
+
+
+def test_the_readme_quotes_the_demo(demo):
+    _, printed = demo
+    readme = ROOT.joinpath("README.md").read_text(encoding="utf-8")
+    quoted = re.search(r"^```text\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)[1]
+    assert quoted in printed
 
 
 def test_the_history_is_what_was_printed(demo):
