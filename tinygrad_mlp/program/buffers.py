@@ -342,7 +342,7 @@ class _Emitter:
             static = self._once(f"np.empty((), {dtype})  # {name}", f"{name}_0d")
             line = f"{static}[()] = {name}"
             if line not in self.writer.lines:
-                self.writer.lines.insert(0, line)
+                self.writer.lines.append(line)
             return static
         if y is not None and np.ndim(x) == 0:
             dtype = literal(self._meeting(x, y), 0, self.writer._constant)

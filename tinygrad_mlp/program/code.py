@@ -51,13 +51,13 @@ class Code(Lookalike):
 
     def touched(self, touch: Touch) -> Any:
         """Note the expression."""
-        like = done(touch)
         args, what = touch.args, touch.what
+        if touch.kind == "ufunc" and what in _SIGNS and len(args) == 2 and not touch.kwargs:
+            touch = Touch("infix", what := _SIGNS[what], args, {})
+        like = done(touch)
         match touch.kind:
             case "infix":
                 return infix(what, args, like)
-            case "ufunc" if what in _SIGNS and len(args) == 2 and not touch.kwargs:
-                return infix(_SIGNS[what], args, like)
             case "ufunc" if what is np.negative and not touch.kwargs:
                 return Code("-{0}", args, like, SIGN, (SIGN,))
             case "negative":
@@ -134,6 +134,9 @@ def written(op: Op, inputs: tuple[Any, ...], attrs: Attrs) -> Any:
     """The code of one op: its forward function, run on code."""
     if not any(isinstance(x, Code) for x in inputs):
         return op.forward(*inputs, **attrs)
+    inputs = tuple(
+        Code("{0}", (x,), x) if isinstance(x, np.ndarray) and x.ndim else x for x in inputs
+    )
     with np.errstate(all="ignore"):
         if isinstance(op.forward, np.ufunc):
             first = next(x for x in inputs if isinstance(x, Code))

@@ -284,8 +284,7 @@ def evaluate(program: Program, values: Mapping[int, Array]) -> list[Array]:
     known = dict(values)
     for equation in program.equations:
         inputs = [known.get(id(x), x) for x in equation.inputs]
-        y = equation.op.forward(*inputs, **equation.attrs)
-        known[id(equation.output)] = np.asarray(y) if isinstance(y, np.generic) else y
+        known[id(equation.output)] = computed(equation.op, inputs, equation.attrs)
     return [known.get(id(v), v) for v in program.results]
 
 
@@ -303,13 +302,29 @@ def apply_var(op: Op, inputs: tuple[Array, ...], attrs: Attrs) -> Any:
             why="the compiled step would use what it was when the step was recorded",
             fix="Keep what outlives a step in a Tensor and assign to its .data.",
         )
-    value = op.forward(*(x.value if type(x) is Var else x for x in inputs), **attrs)
-    output = Var(program, np.asarray(value) if isinstance(value, np.generic) else value)
+    value = computed(op, [x.value if type(x) is Var else x for x in inputs], attrs)
+    output = Var(program, value)
     inputs = tuple(x.copy() if type(x) is np.ndarray else x for x in inputs)
     program.equations.append(
         Equation(op, inputs, attrs, output, user_site(), here.scope, program.phase, program.edge)
     )
     return output
+
+
+_ARITHMETIC = {"add", "sub", "mul", "div", "neg", "power", "constant_power"}
+
+
+def computed(op: Op, inputs: list[Array], attrs: Attrs) -> Array:
+    """What an op gives for numbers: an array, also where NumPy gives a scalar.
+
+    Arithmetic of Python numbers gives a Python number, as it does outside a program: ``1 - beta``
+    must not make float32 parameters float64.
+    """
+    y = op.forward(*inputs, **attrs)
+    if not isinstance(y, np.generic):
+        return y
+    plain = op.name in _ARITHMETIC and all(type(x) in {float, int} for x in inputs)
+    return y.item() if plain else np.asarray(y)
 
 
 READERS[Var] = apply_var

@@ -8,6 +8,7 @@ call another library (`xla`). So no back end states again what an op computes.
 
 from __future__ import annotations
 
+import copy
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -176,6 +177,8 @@ def unwrapped(x: Any) -> Any:
 def done(touch: Touch) -> Any:
     """Do it to arrays: what the forward function would have got."""
     args, kwargs = alike(touch.args), {k: alike(v) for k, v in touch.kwargs.items()}
+    if isinstance(args[0], np.random.Generator):
+        args = (copy.deepcopy(args[0]), *args[1:])  # a look must not move it on
     match touch.kind:
         case "infix":
             return _INFIX[touch.what](*args)

@@ -136,7 +136,7 @@ def _parts(equation: Equation) -> list[Equation]:
     try:
         with np.errstate(all="ignore"):
             result = unwrapped(equation.op.forward(*inputs, **equation.attrs))
-    except (_WholeError, TypeError):
+    except (_WholeError, AttributeError, IndexError, TypeError, ValueError):
         return [equation]
     last = trace.equations[-1] if trace.equations else None
     if last is None or not isinstance(result, _Traced) or result.var is not last.output:
