@@ -154,8 +154,9 @@ def _part(x: Array, i: int, done: Mapping[int, _Written], *, latex: bool) -> _Wr
         return done[id(x)]
     if np.ndim(x) == 0:
         number = float(x)
-        if number == np.inf:
-            return _Written(r"\infty" if latex else "∞", ATOM)
+        if abs(number) == np.inf:
+            sign = "" if number > 0 else "-" if latex else "−"
+            return _Written(sign + (r"\infty" if latex else "∞"), ATOM if number > 0 else SUM)
         text = f"{number:.4g}"
         if latex and "e" in text:
             digits, exponent = text.split("e")

@@ -6,6 +6,8 @@ entry fails the suite (test_registry.py).
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from tinygrad_mlp.ops.shaping import numpy_key
@@ -47,6 +49,26 @@ def _matmul(a, b):
 def _linear(x, weight, *bias):
     z = (x[..., None, :] * weight).sum(-1, dtype=np.result_type(x, weight))
     return z + bias[0] if bias else z
+
+
+def _erf(x):
+    return np.array([math.erf(v) for v in np.ravel(x).tolist()], float).reshape(np.shape(x))
+
+
+def _over(reduce, x, axis, keepdims):
+    x = np.asarray(x, np.result_type(x, np.float32) if x.dtype.kind == "f" else float)
+    for i in sorted(axis, reverse=True):
+        x = reduce(x, i, keepdims=True)
+    return x if keepdims else x.reshape([n for i, n in enumerate(x.shape) if i not in axis])
+
+
+def _lse(x, axis):
+    return _over(np.logaddexp.reduce, x, (axis,), keepdims=True)
+
+
+def _standard(x, axis, eps):
+    deviation = np.sqrt(np.var(x, axis, keepdims=True) + eps)
+    return (x - np.mean(x, axis, keepdims=True)) / deviation
 
 
 REFERENCES = {
@@ -99,4 +121,84 @@ REFERENCES = {
     "maximum": lambda a, b: np.where(np.isnan(a) | (a > b), a, b),
     "minimum": lambda a, b: np.where(np.isnan(a) | (a < b), a, b),
     "relu": lambda x: np.where(x < 0, 0, x),
+    "fmax": np.fmax,
+    "fmin": np.fmin,
+    "clip": lambda x, low, high: np.clip(x, low, high),
+    "tan": np.tan,
+    "arcsin": np.arcsin,
+    "arccos": np.arccos,
+    "arctan": np.arctan,
+    "sinh": np.sinh,
+    "cosh": np.cosh,
+    "arcsinh": np.arcsinh,
+    "arccosh": np.arccosh,
+    "arctanh": np.arctanh,
+    "arctan2": np.arctan2,
+    "hypot": np.hypot,
+    "nonzero": lambda x: np.where(x == 0, np.inf, x),
+    "sinc": np.sinc,
+    "deg2rad": np.radians,
+    "rad2deg": np.degrees,
+    "exp2": np.exp2,
+    "expm1": np.expm1,
+    "log1p": np.log1p,
+    "log2": np.log2,
+    "log10": np.log10,
+    "cbrt": np.cbrt,
+    "square": lambda x: x * x,
+    "reciprocal": np.reciprocal,
+    "logaddexp": np.logaddexp,
+    "logaddexp2": np.logaddexp2,
+    "floor": lambda x: np.floor(x),
+    "ceil": lambda x: np.ceil(x),
+    "trunc": lambda x: np.trunc(x),
+    "rint": lambda x: np.rint(x),
+    "round": lambda x: np.round(x),
+    "heaviside": lambda a, b: np.heaviside(a, b),
+    "floor_divide": lambda a, b: np.floor_divide(a, b),
+    "mod": np.mod,
+    "fmod": np.fmod,
+    "copysign": np.copysign,
+    "isnan": lambda x: x != x,
+    "isinf": lambda x: np.abs(x) == np.inf,
+    "isfinite": lambda x: np.abs(x) < np.inf,
+    "signbit": lambda x: np.signbit(x),
+    "isclose": lambda a, b: np.isclose(a, b),
+    "allclose": lambda a, b: np.allclose(a, b),
+    "array_equal": lambda a, b: np.array_equal(a, b),
+    "one_hot": lambda t: np.stack([t == 0, t == 1], -1),
+    "var": lambda x, axis, ddof, keepdims: np.var(x, axis, ddof=ddof, keepdims=keepdims),
+    "std": lambda x, axis, ddof, keepdims: np.std(x, axis, ddof=ddof, keepdims=keepdims),
+    "norm": lambda x, axis, keepdims: np.sqrt(np.sum(x * x, axis, keepdims=keepdims)),
+    "argmax": lambda x: np.argmax(x),
+    "argmin": lambda x: np.argmin(x),
+    "any": lambda x: np.any(x),
+    "all": lambda x: np.all(x),
+    "count_nonzero": lambda x: np.count_nonzero(x),
+    "argsort": lambda x: np.argsort(x, kind="stable"),
+    "cumsum": np.cumsum,
+    "einsum": lambda *xs, subscripts: np.einsum(subscripts, *xs),
+    "gaussian": lambda x: np.exp(-(np.asarray(x, float) ** 2)),
+    "erf": _erf,
+    "gelu": lambda x: 0.5 * x * (1 + _erf(x / np.sqrt(2.0))),
+    "gelu_tanh": lambda x: (
+        0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * np.asarray(x, float) ** 3)))
+    ),
+    "silu": lambda x: x * _sigmoid(x),
+    "softplus": lambda x: np.logaddexp(0.0, x),
+    "elu": lambda x, alpha: np.where(x > 0, x, alpha * np.expm1(np.where(x > 0, 0.0, x))),
+    "leaky_relu": lambda x, slope: x * np.where(x > 0, 1.0, slope),
+    "logsumexp": lambda x, axis, keepdims: _over(np.logaddexp.reduce, x, axis, keepdims),
+    "softmax": lambda x, axis: np.exp(x - _lse(x, axis)),
+    "log_softmax": lambda x, axis: x - _lse(x, axis),
+    "standard": lambda x, axis, eps: _standard(x, axis, eps),
+    "layer_norm": lambda x, weight, *bias, axis, eps: sum(bias, _standard(x, axis, eps) * weight),
+    "cross_entropy": lambda x, t, axis: (
+        _lse(x, axis) - np.take_along_axis(x, np.expand_dims(t, axis), axis)
+    ).reshape(t.shape),
+    "cross_entropy_probs": lambda x, t, axis: (t * (_lse(x, axis) - x)).sum(axis),
+    "bce_with_logits": lambda x, t: np.logaddexp(0.0, x) - x * t,
+    "huber": lambda p, t, delta: np.where(
+        np.abs(p - t) < delta, 0.5 * (p - t) ** 2, delta * (np.abs(p - t) - 0.5 * delta)
+    ),
 }

@@ -78,12 +78,22 @@ def test_ops_without_rules_are_numpy(op, data):
         xs = [x.astype(kind) for x in inputs]
         if op.name == "sign" and kind is bool:
             continue
-        got, expected = op.forward(*xs), REFERENCES[op.name](*xs)
-        np.testing.assert_array_equal(got, expected)
+        try:
+            with np.errstate(all="ignore"):
+                expected = REFERENCES[op.name](*xs)
+        except (TypeError, ValueError):
+            with pytest.raises((TypeError, ValueError)):
+                op.forward(*xs)
+            continue
+        with np.errstate(all="ignore"):
+            np.testing.assert_array_equal(op.forward(*xs), expected)
 
 
 # Products of infinities depend on the order of adding, powers overflow; those have tests above.
-ORDINARY = {"power", "constant_power", "mse", "matmul", "dot", "linear"}
+ORDINARY = {"power", "constant_power", "mse", "matmul", "dot", "linear", "einsum", "var", "std"}
+# What compares entries with the largest one is for finite numbers.
+ORDINARY |= {"logsumexp", "softmax", "log_softmax", "cross_entropy", "cross_entropy_probs"}
+ORDINARY |= {"standard", "layer_norm"}
 SPECIAL = (0.0, -0.0, 1.0, -1.0, 5e-324, -1e-300, 1e300, -1e300, np.inf, -np.inf, np.nan)
 
 

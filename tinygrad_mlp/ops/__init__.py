@@ -19,10 +19,73 @@ from tinygrad_mlp.ops.arithmetic import (
     sign,
     sub,
 )
-from tinygrad_mlp.ops.elementary import cos, exp, log, sigmoid, sin, sqrt, tanh
-from tinygrad_mlp.ops.losses import mse
-from tinygrad_mlp.ops.operand import Operand
-from tinygrad_mlp.ops.products import dot, linear, matmul
+from tinygrad_mlp.ops.arranging import (
+    moveaxis,
+)
+from tinygrad_mlp.ops.contraction import (
+    einsum,
+    tensordot,
+)
+from tinygrad_mlp.ops.elementary import (
+    cos,
+    exp,
+    log,
+    sigmoid,
+    sin,
+    sqrt,
+    tanh,
+)
+from tinygrad_mlp.ops.exponential import (
+    expm1,
+    log1p,
+    logaddexp,
+    reciprocal,
+    square,
+)
+from tinygrad_mlp.ops.joining import (
+    split,
+)
+from tinygrad_mlp.ops.losses import (
+    bce_with_logits,
+    cross_entropy,
+    cross_entropy_probs,
+    huber,
+    mse,
+    one_hot,
+)
+from tinygrad_mlp.ops.nonlinear import (
+    elu,
+    erf,
+    gaussian,
+    gelu,
+    gelu_tanh,
+    leaky_relu,
+    silu,
+    softplus,
+)
+from tinygrad_mlp.ops.normalising import (
+    layer_norm,
+    log_softmax,
+    logsumexp,
+    softmax,
+)
+from tinygrad_mlp.ops.operand import (
+    Operand,
+)
+from tinygrad_mlp.ops.ordering import (
+    argsort,
+    cumprod,
+    cumsum,
+    diff,
+    sort,
+    take,
+    take_along_axis,
+)
+from tinygrad_mlp.ops.products import (
+    dot,
+    linear,
+    matmul,
+)
 from tinygrad_mlp.ops.record import (
     BY_NUMPY,
     READERS,
@@ -33,8 +96,19 @@ from tinygrad_mlp.ops.record import (
     Rule,
     differentiable_ops,
 )
-from tinygrad_mlp.ops.reduction import max_, mean, min_, sum_
-from tinygrad_mlp.ops.selection import maximum, minimum, relu, where
+from tinygrad_mlp.ops.reduction import (
+    max_,
+    mean,
+    min_,
+    sum_,
+)
+from tinygrad_mlp.ops.selection import (
+    clip,
+    maximum,
+    minimum,
+    relu,
+    where,
+)
 from tinygrad_mlp.ops.shaping import (
     broadcast_to,
     concatenate,
@@ -44,6 +118,17 @@ from tinygrad_mlp.ops.shaping import (
     stack,
     sum_to,
     transpose,
+)
+from tinygrad_mlp.ops.statistics import (
+    argmax,
+    argmin,
+    norm,
+    prod,
+    std,
+    var,
+)
+from tinygrad_mlp.ops.trigonometric import (
+    hypot,
 )
 
 __all__ = [
@@ -57,41 +142,82 @@ __all__ = [
     "Rule",
     "abs_",
     "add",
+    "argmax",
+    "argmin",
+    "argsort",
+    "bce_with_logits",
     "broadcast_to",
     "cast",
+    "clip",
     "concatenate",
     "constant_power",
     "cos",
+    "cross_entropy",
+    "cross_entropy_probs",
+    "cumprod",
+    "cumsum",
+    "diff",
     "differentiable_ops",
     "div",
     "dot",
+    "einsum",
+    "elu",
+    "erf",
     "exp",
+    "expm1",
+    "gaussian",
+    "gelu",
+    "gelu_tanh",
     "getitem",
+    "huber",
+    "hypot",
+    "layer_norm",
+    "leaky_relu",
     "linear",
     "log",
+    "log1p",
+    "log_softmax",
+    "logaddexp",
+    "logsumexp",
     "matmul",
     "max_",
     "maximum",
     "mean",
     "min_",
     "minimum",
+    "moveaxis",
     "mse",
     "mul",
     "neg",
+    "norm",
+    "one_hot",
     "positive",
     "power",
+    "prod",
+    "reciprocal",
     "relu",
     "reshape",
     "scatter",
     "sigmoid",
     "sign",
+    "silu",
     "sin",
+    "softmax",
+    "softplus",
+    "sort",
+    "split",
     "sqrt",
+    "square",
     "stack",
+    "std",
     "sub",
     "sum_",
     "sum_to",
+    "take",
+    "take_along_axis",
     "tanh",
+    "tensordot",
     "transpose",
+    "var",
     "where",
 ]

@@ -11,11 +11,13 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from tinygrad_mlp.errors import UnsupportedError, UsageError
-from tinygrad_mlp.ops.arithmetic import abs_, add, cast, constant_power, div, mul, neg, power, sub
-from tinygrad_mlp.ops.products import dot, matmul
-from tinygrad_mlp.ops.record import BY_NUMPY, Array, answers
-from tinygrad_mlp.ops.reduction import max_, mean, min_, sum_
+from tinygrad_mlp.errors import UsageError
+from tinygrad_mlp.ops.arithmetic import abs_, add, constant_power, div, mul, neg, power, sub
+from tinygrad_mlp.ops.methods import Methods
+from tinygrad_mlp.ops.products import matmul
+from tinygrad_mlp.ops.protocols import call_function, call_ufunc
+from tinygrad_mlp.ops.record import BY_NUMPY, Array
+from tinygrad_mlp.ops.rounding import floor_divide, mod, round_
 from tinygrad_mlp.ops.selection import (
     equal,
     greater,
@@ -28,12 +30,12 @@ from tinygrad_mlp.ops.selection import (
     logical_xor,
     not_equal,
 )
-from tinygrad_mlp.ops.shaping import getitem, matrix_transpose, reshape, transpose
+from tinygrad_mlp.ops.shaping import getitem, matrix_transpose, transpose
 
 __all__ = ["Operand"]
 
 
-class Operand:
+class Operand(Methods):
     """A value that stands where an array could stand.
 
     Subclasses have ``shape``, ``ndim``, ``size`` and ``dtype`` and a reader in
@@ -73,6 +75,18 @@ class Operand:
     def __rtruediv__(self, other: Array) -> Self:
         return div(other, self)
 
+    def __floordiv__(self, other: Array) -> Self:
+        return floor_divide(self, other)
+
+    def __rfloordiv__(self, other: Array) -> Self:
+        return floor_divide(other, self)
+
+    def __mod__(self, other: Array) -> Self:
+        return mod(self, other)
+
+    def __rmod__(self, other: Array) -> Self:
+        return mod(other, self)
+
     def __matmul__(self, other: Array) -> Self:
         return matmul(self, other)
 
@@ -87,6 +101,9 @@ class Operand:
 
     def __abs__(self) -> Self:
         return abs_(self)
+
+    def __round__(self, decimals: int = 0) -> Self:
+        return round_(self, decimals)
 
     def __pow__(self, other: Array) -> Self:
         if isinstance(other, int | float) and not isinstance(other, bool):
@@ -142,8 +159,6 @@ class Operand:
 
     __hash__ = object.__hash__
 
-    # -- the methods of arrays that rules and people use -------------------------------------
-
     @property
     def T(self) -> Self:
         """All axes in reverse order."""
@@ -154,65 +169,25 @@ class Operand:
         """The last two axes swapped."""
         return matrix_transpose(self)
 
-    def sum(self, axis: Any = None, *, keepdims: bool = False) -> Self:
-        """The sum over `axis` (all axes by default)."""
-        return sum_(self, axis, keepdims=keepdims)
-
-    def mean(self, axis: Any = None, *, keepdims: bool = False) -> Self:
-        """The mean over `axis` (all axes by default)."""
-        return mean(self, axis, keepdims=keepdims)
-
-    def max(self, axis: Any = None, *, keepdims: bool = False) -> Self:
-        """The maximum over `axis` (all axes by default)."""
-        return max_(self, axis, keepdims=keepdims)
-
-    def min(self, axis: Any = None, *, keepdims: bool = False) -> Self:
-        """The minimum over `axis` (all axes by default)."""
-        return min_(self, axis, keepdims=keepdims)
-
-    def dot(self, other: Array) -> Self:
-        """The product with a number, a vector or a matrix, as `numpy.dot`."""
-        return dot(self, other)
-
-    def reshape(self, *shape: Any) -> Self:
-        """The same entries in another shape; one size may be -1."""
-        return reshape(self, *shape)
-
-    def transpose(self, *axes: Any) -> Self:
-        """The axes in another order (reversed by default)."""
-        return transpose(self, (axes[0] if len(axes) == 1 else axes) or None)
-
-    def astype(self, dtype: Any) -> Self:
-        """The same numbers in another dtype."""
-        return cast(self, dtype)
-
     # -- NumPy's own functions ---------------------------------------------------------------
 
     __array_priority__: ClassVar[float] = 100.0
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Array, **kwargs: Any) -> Any:
-        answer = BY_NUMPY.get(ufunc)
-        if method != "__call__" or answer is None:
-            name = f"np.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
-            raise no_rule(name)
-        if kwargs:
-            raise no_option(f"np.{ufunc.__name__}", kwargs)
-        return answer(*inputs)
+        if method == "__call__" and not kwargs:
+            answer = BY_NUMPY.get(ufunc)
+            if answer is not None:
+                return answer(*inputs)
+        return call_ufunc(ufunc, method, inputs, kwargs)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        answer = BY_NUMPY.get(function)
-        if answer is None:
-            raise no_rule(f"np.{function.__name__}")
-        for option in ("out", "where", "dtype", "initial", "subok", "order"):
-            if option in kwargs:
-                raise no_option(f"np.{function.__name__}", {option: kwargs[option]})
-        return answer(*args, **kwargs)
+        return call_function(function, args, kwargs)
 
-
-# What an array *is* needs no gradient.
-answers(np.shape)(lambda x: x.shape)
-answers(np.ndim)(lambda x: x.ndim)
-answers(np.size)(lambda x: x.size)
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
+        raise UsageError(
+            f"a {type(self).__name__} where an array is needed",
+            why="it stands for numbers and has none to hand out",
+        )
 
 
 def _truth(other: Array) -> Array:
@@ -220,20 +195,3 @@ def _truth(other: Array) -> Array:
     if getattr(other, "dtype", np.dtype(type(other))).kind != "b":
         raise UsageError("&, | and ^ combine truth values", fix="Write (x > 0) & (y > 0).")
     return other
-
-
-def no_rule(name: str) -> UnsupportedError:
-    """The error for a NumPy function that no record answers to."""
-    return UnsupportedError(
-        f"{name} has no gradient rule here",
-        fix="For plain numbers use t.data; for a rule of your own see define_op.",
-    )
-
-
-def no_option(name: str, kwargs: Any) -> UnsupportedError:
-    """The error for an option that would be dropped in silence."""
-    return UnsupportedError(
-        f"{name} with {', '.join(f'{k}=' for k in kwargs)}",
-        why="tensors are not written in place, and their dtype follows from their inputs",
-        fix="Leave the option out.",
-    )

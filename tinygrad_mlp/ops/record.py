@@ -31,7 +31,18 @@ from tinygrad_mlp.errors import UsageError
 from tinygrad_mlp.ops.domain import Domain
 from tinygrad_mlp.ops.notation import Notation, call
 
-__all__ = ["BY_NUMPY", "READERS", "REGISTRY", "Array", "Attrs", "Op", "Reader", "Rule", "answers", "value"]
+__all__ = [
+    "BY_NUMPY",
+    "READERS",
+    "REGISTRY",
+    "Array",
+    "Attrs",
+    "Op",
+    "Reader",
+    "Rule",
+    "answers",
+    "value",
+]
 
 Array: TypeAlias = Any
 """A NumPy array, or whatever stands in its place: a tensor, a symbol, a program variable."""

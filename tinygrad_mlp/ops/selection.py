@@ -6,16 +6,21 @@ their outputs are truth values, and no gradient flows through a decision.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
-from tinygrad_mlp.ops.domain import BOOLEAN, REAL, Domain, Edge, broadcasting
+from tinygrad_mlp.ops.domain import BOOLEAN, REAL, Domain, Edge, Interval, broadcasting
 from tinygrad_mlp.ops.notation import ANY, ATOM, SUM, Notation, call
 from tinygrad_mlp.ops.record import Array, Op
 
 __all__ = [
+    "clip",
     "equal",
+    "fmax",
+    "fmin",
     "greater",
     "greater_equal",
     "less",
@@ -45,9 +50,7 @@ not_equal = _decision("not_equal", np.not_equal, "≠", r"\neq", "Whether entrie
 less = _decision("less", np.less, "<", "<", "Whether entries of a are less than those of b.")
 less_equal = _decision("less_equal", np.less_equal, "≤", r"\leq", "Less than or equal.")
 greater = _decision("greater", np.greater, ">", ">", "Greater than.")
-greater_equal = _decision(
-    "greater_equal", np.greater_equal, "≥", r"\geq", "Greater than or equal."
-)
+greater_equal = _decision("greater_equal", np.greater_equal, "≥", r"\geq", "Greater than or equal.")
 logical_and = _decision("logical_and", np.logical_and, "∧", r"\wedge", "Both are true.")
 logical_or = _decision("logical_or", np.logical_or, "∨", r"\vee", "One at least is true.")
 logical_xor = _decision("logical_xor", np.logical_xor, "⊻", r"\oplus", "Just one is true.")
@@ -104,6 +107,71 @@ def _winner(name: str, function: Callable[..., Array], beats: Callable[..., Arra
 
 maximum = _winner("maximum", np.maximum, np.greater, "The larger of two, entry by entry.")
 minimum = _winner("minimum", np.minimum, np.less, "The smaller of two, entry by entry.")
+
+
+def _first(name: str, function: Callable[..., Array], beats: Callable[..., Array], doc: str) -> Op:
+    """As `_winner`, but nan loses and the first of two equal numbers takes all (as in PyTorch)."""
+
+    def rule_a(g: Array, y: Array, a: Array, b: Array) -> Array:
+        return np.where(beats(a, b) | np.isnan(b), g, 0)
+
+    def rule_b(g: Array, y: Array, a: Array, b: Array) -> Array:
+        return np.where(beats(a, b) | np.isnan(b), 0, g)
+
+    return Op(
+        name,
+        function,
+        (rule_a, rule_b),
+        numpy=(function,),
+        notation=call(name, rf"\operatorname{{{name}}}"),
+        domain=Domain(
+            case=broadcasting(2),
+            kink=lambda a, b: np.abs(a - b),
+            analytic=False,
+            edges=(Edge((1.0, 1.0), (1.0, 0.0)), Edge((math.nan, 1.0), (0.0, 1.0))),
+        ),
+        doc=doc,
+    )
+
+
+fmax = _first("fmax", np.fmax, np.greater_equal, "The larger of two; nan loses.")
+fmin = _first("fmin", np.fmin, np.less_equal, "The smaller of two; nan loses.")
+
+
+def bind_clip(
+    x: Array,
+    a_min: Array | None = None,
+    a_max: Array | None = None,
+    *,
+    min: Array | None = None,
+    max: Array | None = None,
+) -> tuple[tuple[Array, ...], dict[str, Any]]:
+    """Take the bounds under both of NumPy's names; no bound is an infinite one."""
+    low, high = (a_min if min is None else min), (a_max if max is None else max)
+    return (x, -math.inf if low is None else low, math.inf if high is None else high), {}
+
+
+# On a bound the slope is 1, as in PyTorch.
+clip = Op(
+    "clip",
+    lambda x, low, high: np.minimum(np.maximum(x, low), high),
+    (
+        lambda g, y, x, low, high: np.where((x >= low) & (x <= high), g, 0),
+        lambda g, y, x, low, high: np.where((x < low) & (low < high), g, 0),
+        lambda g, y, x, low, high: np.where((x > high) | (low > high), g, 0),
+    ),
+    bind=bind_clip,
+    numpy=(np.clip,),
+    notation=call("clip", r"\operatorname{clip}"),
+    domain=Domain(
+        (REAL, Interval(typical=(-2.0, -0.5)), Interval(typical=(0.5, 2.0))),
+        broadcasting(3),
+        kink=lambda x, low, high: np.minimum(np.abs(x - low), np.abs(x - high)),
+        analytic=False,
+        edges=(Edge((1.0, 0.0, 1.0), (1.0, 0.0, 0.0)),),
+    ),
+    doc="Numbers held between a lower and an upper bound.",
+)
 
 relu = Op(
     "relu",

@@ -125,6 +125,7 @@ def _values(interval: Interval, shape: tuple[int, ...], source: Source, *, wide:
     small, large = source.pick(((-8.0, -2.0), (-2.0, 0.0), (0.0, 2.0)))
     size = 10.0 ** source.numbers(shape, small, large)
     if interval.low >= 0:
+        size += interval.low
         return np.minimum(size, interval.high - 1e-9) if interval.high < math.inf else size
     x = size * np.where(source.numbers(shape, -1, 1) < 0, -1.0, 1.0)
     if interval.low > -math.inf or interval.high < math.inf:
