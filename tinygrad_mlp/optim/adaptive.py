@@ -158,9 +158,11 @@ class Adam(Optimizer):
         new = {"step": t, "exp_avg": m, "exp_avg_sq": v}
         if group.amsgrad:
             v = new["max_exp_avg_sq"] = np.maximum(state["max_exp_avg_sq"], v)
-        count = t.astype(np.float64)  # the corrections are numbers near 0 and 1: in full
-        correction1 = (1 - beta1**count).astype(p.dtype)
-        correction2 = np.sqrt(1 - beta2**count).astype(p.dtype)
+        # In full precision, since the corrections are near 0 or 1. np.power, not **: for single
+        # numbers the two may differ in the last bit, and a program cannot tell them from arrays.
+        count = t.astype(np.float64)
+        correction1 = (1 - np.power(beta1, count)).astype(p.dtype)
+        correction2 = np.sqrt(1 - np.power(beta2, count)).astype(p.dtype)
         step = (m / correction1) / (np.sqrt(v) / correction2 + hyper(group, "eps"))
         return p - lr * step, new
 
