@@ -103,11 +103,12 @@ def same_shape(n: int) -> Case:
 
 
 def broadcasting(n: int) -> Case:
-    """`n` inputs whose shapes broadcast together."""
+    """`n` inputs whose shapes broadcast together; as a rule one of them has all the axes."""
 
     def case(pick: Pick) -> tuple[tuple[Shape, ...], dict[str, Any]]:
         full = pick(SHAPES)
-        return tuple(_shrunk(full, pick) for _ in range(n)), {}
+        whole = pick(range(n + 1))  # n: none of them
+        return tuple(full if i == whole else _shrunk(full, pick) for i in range(n)), {}
 
     return case
 
