@@ -115,32 +115,36 @@ def _check(op: Op, examples: int) -> tuple[tuple[Finding, ...], tuple[str, ...]]
 
 def _smallest(op: Op, stages: Sequence[Stage], examples: int) -> tuple[Stage, Case] | None:
     """The earliest stage that fails anywhere, and the smallest case on which it does."""
+    if _failing(op, stages, examples, shrink=False) is None:
+        return None
+    for stage in stages:
+        case = _failing(op, [stage], examples, shrink=True)
+        if case is not None:
+            return stage, case
+    return None
+
+
+def _failing(op: Op, stages: Sequence[Stage], examples: int, *, shrink: bool) -> Case | None:
+    """A case on which one of the stages fails, the smallest one if asked for."""
     package = hypothesis()
+    phase = package.Phase
     settings = package.settings(
         max_examples=examples,
+        phases=(phase.generate, phase.shrink) if shrink else (phase.generate,),
         database=None,
         derandomize=True,
         deadline=None,
         suppress_health_check=list(package.HealthCheck),
     )
-
-    def find(wanted: Sequence[Stage]) -> Case | None:
-        def fails(case: Case) -> bool:
-            return any(stage(case) is not None for stage in wanted)
-
-        try:
-            found: Case = package.find(cases(op), fails, settings=settings)
-        except package.errors.NoSuchExample:
-            return None
-        return found
-
-    if find(stages) is None:
+    try:
+        found: Case = package.find(
+            cases(op),
+            lambda case: any(stage(case) is not None for stage in stages),
+            settings=settings,
+        )
+    except package.errors.NoSuchExample:
         return None
-    for stage in stages:
-        case = find([stage])
-        if case is not None:
-            return stage, case
-    return None
+    return found
 
 
 def _named(op: Op, smallest: Case) -> Finding:
