@@ -35,6 +35,8 @@ ACTIVATIONS = [
     (nn.LeakyReLU, torch.nn.LeakyReLU, ()),
     (nn.ELU, torch.nn.ELU, (1.5,)),
     (nn.ELU, torch.nn.ELU, ()),
+    (nn.GELU, torch.nn.GELU, ()),
+    (nn.GELU, torch.nn.GELU, ("tanh",)),
     (nn.Softmax, torch.nn.Softmax, (-1,)),
     (nn.Softmax, torch.nn.Softmax, (0,)),
     (nn.LogSoftmax, torch.nn.LogSoftmax, (-1,)),
@@ -241,7 +243,7 @@ STACKS = {
     "relu": lambda L, N: [L(4, 8), N.ReLU(), L(8, 8), N.Tanh(), L(8, 3)],
     "layer norm": lambda L, N: [L(4, 6), N.LayerNorm(6), N.ELU(), L(6, 3)],
     "batch norm": lambda L, N: [L(4, 6), N.BatchNorm1d(6), N.SiLU(), L(6, 3), N.LeakyReLU(0.1)],
-    "softplus": lambda L, N: [N.Flatten(), L(4, 6), N.Softplus(), L(6, 3), N.Identity()],
+    "softplus": lambda L, N: [N.Flatten(), L(4, 6), N.Softplus(), L(6, 3), N.GELU()],
 }
 
 

@@ -11,9 +11,18 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mlp.errors import DTypeError, ShapeError
-from tinygrad_mlp.functional.activations import log_softmax, softplus
 from tinygrad_mlp.functional.comparing import compare, reduced
-from tinygrad_mlp.ops import Array, getitem, mse
+from tinygrad_mlp.ops import (
+    Array,
+    bce_with_logits,
+    cross_entropy_probs,
+    getitem,
+    huber,
+    log_softmax,
+    mse,
+    softplus,
+)
+from tinygrad_mlp.ops import cross_entropy as at_class
 
 __all__ = [
     "binary_cross_entropy",
@@ -79,9 +88,7 @@ def huber_loss(
     3.0
     """
     compare("huber_loss", prediction, target, broadcast=broadcast)
-    distance = abs(prediction - target)
-    near = np.minimum(distance, delta)
-    return reduced(near * (distance - 0.5 * near), reduction)
+    return reduced(huber(prediction, target, delta), reduction)
 
 
 def binary_cross_entropy(
@@ -136,8 +143,11 @@ def binary_cross_entropy_with_logits(
     1000.0
     """
     compare("binary_cross_entropy_with_logits", logits, target)
-    positive = target if pos_weight is None else target * pos_weight
-    losses = (1 - target) * logits + (1 - target + positive) * softplus(-logits)
+    if pos_weight is None:
+        losses = bce_with_logits(logits, target)
+    else:
+        positive = 1 - target + target * pos_weight
+        losses = (1 - target) * logits + positive * softplus(-logits)
     return reduced(losses if weight is None else losses * weight, reduction)
 
 
@@ -168,32 +178,26 @@ def cross_entropy(
     """
     axis = 0 if logits.ndim == 1 else 1
     classes = logits.shape[axis]
-    logs = log_softmax(logits, axis=axis)
     by_class = (classes,) + (1,) * (logits.ndim - axis - 1)
     weights = None if weight is None else weight.reshape(by_class)
     if target.shape == logits.shape and target.dtype.kind == "f":
-        spread = target * (1 - label_smoothing) + label_smoothing / classes
-        losses = -(logs * spread if weights is None else logs * spread * weights).sum(axis=axis)
-        if reduction == "mean":
-            return losses.sum() / max(losses.size, 1)
-        return reduced(losses, reduction)
+        if label_smoothing:
+            target = target * (1 - label_smoothing) + label_smoothing / classes
+        likely = target if weights is None else target * weights
+        return reduced(cross_entropy_probs(logits, likely, axis), reduction)
     _check_classes(logits.shape, target, axis)
-    key = _at_class(target, axis)
-    chosen = -getitem(logs, key)
-    total: Any = max(chosen.size, 1)
+    losses = at_class(logits, target, axis)
+    if weight is None and not label_smoothing:
+        return reduced(losses, reduction)
+    total: Any = losses.size
     if weight is not None:
         counted = getitem(weight, (target,))
-        chosen, total = chosen * counted, counted.sum()
+        losses, total = losses * counted, counted.sum()
     if label_smoothing:
+        logs = log_softmax(logits, axis)
         smooth = -(logs if weights is None else logs * weights).sum(axis=axis) / classes
-        chosen = chosen * (1 - label_smoothing) + smooth * label_smoothing
-    return chosen.sum() / total if reduction == "mean" else reduced(chosen, reduction)
-
-
-def _at_class(target: Array, axis: int) -> tuple[Array, ...]:
-    """The index that picks, at every place of `target`, the entry of that class."""
-    grid = np.indices(target.shape, sparse=True)
-    return (*grid[:axis], target, *grid[axis:])
+        losses = losses * (1 - label_smoothing) + smooth * label_smoothing
+    return losses.sum() / total if reduction == "mean" else reduced(losses, reduction)
 
 
 def _check_classes(shape: tuple[int, ...], target: Array, axis: int) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from tinygrad_mlp.nn import init
 from tinygrad_mlp.nn.activation import (
     ELU,
+    GELU,
     Activation,
     LeakyReLU,
     LogSoftmax,
@@ -42,6 +43,7 @@ from tinygrad_mlp.nn.sequential import Function, Sequential
 
 __all__ = [
     "ELU",
+    "GELU",
     "MLP",
     "MSE",
     "Activation",

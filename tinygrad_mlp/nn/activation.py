@@ -14,6 +14,7 @@ from tinygrad_mlp.tensor import Tensor, astensor
 
 __all__ = [
     "ELU",
+    "GELU",
     "Activation",
     "LeakyReLU",
     "LogSoftmax",
@@ -126,6 +127,30 @@ class ELU(Module):
     def extra_repr(self) -> str:
         """Alpha."""
         return f"{self.alpha}"
+
+
+class GELU(Module):
+    """``x Φ(x)`` with the normal distribution Φ; see `functional.gelu`.
+
+    Args:
+        approximate: ``"tanh"`` for the formula with a tanh.
+
+    >>> GELU()([0.0])
+    Tensor([0.], shape=(1,))
+    """
+
+    approximate: str
+
+    def __init__(self, approximate: str = "none") -> None:
+        self.approximate = approximate
+
+    def forward(self, x: Any) -> Tensor:
+        """Apply it; the shape stays."""
+        return F.gelu(astensor(x), self.approximate)  # type: ignore[no-any-return]
+
+    def extra_repr(self) -> str:
+        """The approximation, if there is one."""
+        return "" if self.approximate == "none" else f"approximate={self.approximate!r}"
 
 
 class Softmax(Module):

@@ -37,7 +37,7 @@ class LayerNorm(Module):
         weight, bias: Of `normalized_shape`, or None.
 
     >>> LayerNorm(2, eps=0.0)([1.0, 3.0])
-    Tensor([-1.,  1.], shape=(2,), op=add)
+    Tensor([-1.,  1.], shape=(2,), op=layer_norm)
     """
 
     normalized_shape: tuple[int, ...]
