@@ -41,10 +41,16 @@ EXACT = Tolerance(1e-12, 1e-12)
 
 
 def show(x: Array) -> str:
-    """An array as short text: ``[1., 2.]``."""
-    return np.array2string(
-        np.asarray(x), separator=", ", precision=6, threshold=12, edgeitems=2
-    ).replace("\n", "")
+    """An array as short text.
+
+    >>> show(np.array([[1.0, 2.5]])), show(np.array(3.0))
+    ('[[1., 2.5]]', '3')
+    """
+    x = np.asarray(x)
+    if x.ndim == 0:
+        return f"{x.item():.6g}" if x.dtype.kind == "f" else str(x)
+    text = np.array2string(x, separator=", ", precision=6, threshold=12, edgeitems=2)
+    return " ".join(text.split()).replace("[ ", "[").replace(" , ", ", ").replace(". ,", ".,")
 
 
 @dataclass(frozen=True)

@@ -144,18 +144,19 @@ def of_function(
             ]
 
     names = tuple(labels) or _parameters(f, len(xs))
-    return Subject(
-        name or getattr(f, "__name__", type(f).__name__), names, tuple(xs), compute, record
-    )
+    title = f.name if isinstance(f, Op) else getattr(f, "__name__", type(f).__name__)
+    return Subject(name or title, names, tuple(xs), compute, record)
 
 
 def _parameters(f: Callable[..., Any], n: int) -> tuple[str, ...]:
+    if isinstance(f, Op):
+        return input_names(f, n)
     try:
         parameters = list(inspect.signature(f).parameters.values())
     except (TypeError, ValueError):
         parameters = []
     names = [p.name for p in parameters if p.kind in {p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD}]
-    return tuple(names[i] if i < len(names) else f"input{i}" for i in range(n))
+    return tuple(names[i] if i < len(names) else f"x{i}" for i in range(n))
 
 
 def gradients(subject: Subject, xs: Sequence[Array], gs: Sequence[Array]) -> list[Array]:
