@@ -32,7 +32,7 @@ _OPERATORS = {
     "lnot": "¬", "neg": "¬", "oplus": "⊕", "wedge": "∧", "vee": "∨", "mid": "|", "vert": "|",
     "lvert": "|", "rvert": "|", "|": "‖", "lfloor": "⌊", "rfloor": "⌋", "lceil": "⌈",
     "rceil": "⌉", "backslash": "\\", "sim": "~", "hookleftarrow": "↵", "star": "⋆", "ast": "∗",
-    "in": "∈", "colon": ":",
+    "in": "∈", "bmod": "mod", "colon": ":",
 }  # fmt: skip
 _BIG = {"sum": "∑", "prod": "∏", "int": "∫"}
 _SPACES = {",": "0.17em", ":": "0.22em", ";": "0.28em", " ": "0.25em", "quad": "1em",

@@ -1,0 +1,124 @@
+"""The passes as data say what the engine does, bit for bit."""
+
+from __future__ import annotations
+
+import hypothesis
+import numpy as np
+import pytest
+from hypothesis import strategies as st
+
+import tinygrad_mlp as tg
+from tinygrad_mlp.errors import GraphError, InPlaceError
+from tinygrad_mlp.steps import BackwardStep, SeedStep, backward_steps, forward_steps, replay
+
+
+@st.composite
+def graphs(draw):
+    """A random graph of smooth ops on small matrices, and its leaves."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    leaves = [tg.Tensor(rng.normal(size=(2, 3)), requires_grad=bool(i)) for i in range(3)]
+    pool = list(leaves)
+    for _ in range(draw(st.integers(1, 12))):
+        a, b = (pool[draw(st.integers(0, len(pool) - 1))] for _ in range(2))
+        op = draw(st.sampled_from(["add", "mul", "sub", "tanh", "row", "times"]))
+        pool.append(
+            {
+                "add": lambda: a + b,
+                "mul": lambda: a * b * 0.5,
+                "sub": lambda: a - b,
+                "tanh": lambda: np.tanh(a),
+                "row": lambda: a - b.mean(axis=0),
+                "times": lambda: (a @ b.T) @ b * 0.1,
+            }[op]()
+        )
+    total = leaves[1].sum()
+    for part in pool[3:]:
+        total = total + part.sum()
+    return total, leaves
+
+
+@hypothesis.given(graphs())
+def test_the_last_total_of_every_tensor_is_its_gradient(drawn):
+    root, _ = drawn
+    steps = list(backward_steps(root))
+    root.backward()
+    assert isinstance(steps[0], SeedStep)
+    last = {step.x.birth: step for step in steps[1:]}
+    for step in last.values():
+        assert step.part == step.parts
+        np.testing.assert_array_equal(step.total, step.x.grad)
+
+
+@hypothesis.given(graphs())
+def test_contributions_add_up(drawn):
+    root, _ = drawn
+    sums: dict[int, object] = {}
+    for step in list(backward_steps(root))[1:]:
+        sums[step.x.birth] = sums.get(step.x.birth, 0) + step.contribution
+        np.testing.assert_allclose(sums[step.x.birth], step.total, rtol=1e-12, atol=1e-12)
+
+
+@hypothesis.given(graphs())
+def test_replay_computes_what_the_graph_computed(drawn):
+    root, leaves = drawn
+    np.testing.assert_array_equal(replay(root, {leaves[1].birth: leaves[1].data}), root.data)
+    assert replay(root, {}) is root.data
+
+
+def test_nobodys_gradient_is_touched():
+    w = tg.Tensor(2.0, requires_grad=True)
+    y = w * w
+    list(backward_steps(y))
+    assert w.grad is None
+    assert y.grad is None
+
+
+def test_one_step_per_edge_with_readable_reprs():
+    w, x = tg.Tensor(3.0, requires_grad=True, name="w"), tg.Tensor([1.0, 2.0], name="x")
+    loss = (w * x).sum()
+    loss.name = "loss"
+    steps = list(backward_steps(loss))
+    assert [repr(step) for step in steps] == [
+        "<seed: ∂loss/∂loss = 1>",
+        "<backward: ∂loss/∂mul = repeat(g) = [1, 1]   (sum, input 0)>",
+        "<backward: ∂loss/∂w = Σ g x = 3   (mul, input 0)>",
+    ]
+    assert [repr(step) for step in forward_steps(loss)] == [
+        "<forward: mul = w x = [3, 6]>",
+        "<forward: loss = Σ mul = 9>",
+    ]
+
+
+def test_the_slope_of_a_scalar_edge_is_its_rule_for_one():
+    w = tg.Tensor(0.5, requires_grad=True)
+    step = list(backward_steps(np.tanh(w)))[-1]
+    assert isinstance(step, BackwardStep)
+    assert step.local == pytest.approx(1 - np.tanh(0.5) ** 2)
+    vector = tg.Tensor([1.0, 2.0], requires_grad=True)
+    assert list(backward_steps(vector.sum()))[-1].local is None
+
+
+def test_what_cannot_be_run_backward_has_no_steps():
+    with pytest.raises(GraphError, match="needs a gradient"):
+        list(backward_steps(tg.Tensor(1.0) * 2))
+    w = tg.Tensor(1.0, requires_grad=True)
+    y = w * w * w
+    y.backward(keep_graph=False)
+    with pytest.raises(GraphError):
+        list(backward_steps(y))
+    z = w * w
+    w.data -= 1.0
+    with pytest.raises(InPlaceError):
+        list(backward_steps(z))
+
+
+def test_a_chain_of_a_hundred_thousand_ops():
+    y = w = tg.Tensor(1.0, requires_grad=True)
+    for _ in range(100_000):
+        y = y * 1.00001
+    last = None
+    for last in backward_steps(y):  # noqa: B007 - only the last one is looked at
+        pass
+    assert last.x is w
+    y.backward()
+    assert last.total == w.grad
