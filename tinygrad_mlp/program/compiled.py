@@ -24,6 +24,7 @@ from tinygrad_mlp.program.ir import Cell, Program
 from tinygrad_mlp.program.lowering import lowered
 from tinygrad_mlp.program.runner import Runner, StaleError
 from tinygrad_mlp.program.source import Source, numpy_source
+from tinygrad_mlp.program.xla import XlaStep, import_jax
 from tinygrad_mlp.tensor import Tensor
 
 __all__ = ["BACKENDS", "CompiledStep", "compile_step", "optimised"]
@@ -56,27 +57,90 @@ class CompiledStep:
     Args:
         step: A function of tensors: forward, backward, update; it returns tensors.
         backend: ``"numpy"``, ``"native"``, ``"jax"``, or ``"auto"`` for what suits.
+        devices: For JAX: the devices that share each batch, or their number.
 
     The first two calls run the eager step and record it; from the third on the generated
     function runs. Both update the same parameters, so the two can be mixed freely. Another
     shape, dtype or mode is recorded anew.
     """
 
-    def __init__(self, step: Callable[..., Any], backend: str = "auto") -> None:
+    def __init__(
+        self, step: Callable[..., Any], backend: str = "auto", devices: Any = None
+    ) -> None:
         self.step = step
-        self.backend = backend
+        self.backend, self.devices = backend, devices
         self.__name__ = getattr(step, "__name__", "step")
         self.__doc__ = step.__doc__ or self.__doc__
         self.labels = tuple(inspect.signature(step).parameters)
         self.captures = 0
         self._pending: list[tuple[Key, Recording, dict[Any, Fact]]] = []
-        self._runners: list[tuple[Runner, Program]] = []
+        self._runners: list[tuple[Any, Program]] = []
         self._call: Callable[..., Any] = self._choose
         self._source: Source | None = None
 
     def __call__(self, *arguments: Any) -> Any:
         """Run one step, compiled as soon as two recordings agree."""
         return self._call(*arguments)
+
+    def scan(self, *arguments: Any) -> Any:
+        """Run one step for each entry along the first axis of every argument: an epoch in a call.
+
+        Args:
+            *arguments: Arrays whose ``a[i]`` are the arguments of step number i.
+
+        Returns:
+            What the step returns, for all steps: the losses, as one tensor.
+
+        >>> import numpy as np
+        >>> from tinygrad_mlp import Tensor
+        >>> w = Tensor([0.0], name="w")
+        >>> def step(x):
+        ...     w.data = w.data + x.data
+        ...     return w * 1.0
+        >>> compile_step(step).scan(np.ones((4, 1))).tolist()
+        [[1.0], [2.0], [3.0], [4.0]]
+        """
+        arrays = [_array(a, self.labels[i]) for i, a in enumerate(arguments)]
+        count = self._length(arrays)
+        rows: list[Any] = []
+        while len(rows) < count:
+            first = [np.asarray(a[len(rows)]) for a in arrays]
+            runner = next((r for r, _ in self._runners if r.fits(*first)), None)
+            if runner is not None:
+                try:
+                    found = runner.scan(*(a[len(rows) :] for a in arrays))
+                except StaleError:
+                    self._runners = [pair for pair in self._runners if pair[0] is not runner]
+                    continue
+                return self._joined(rows, found, single=runner.single)
+            result = self._record(tuple(first))
+            rows.append(result if isinstance(result, tuple) else (result,))
+        return self._joined(rows, [], single=not isinstance(result, tuple))
+
+    @staticmethod
+    def _length(arrays: list[Array]) -> int:
+        lengths = {len(a) if a.ndim else -1 for a in arrays}
+        if len(lengths) != 1 or lengths <= {-1, 0}:
+            raise UsageError(
+                f"scan() of arrays of shapes {', '.join(str(a.shape) for a in arrays)}",
+                why="the first axis counts the steps",
+                fix="Pass arrays of shape (steps, batch, …), with the same number of steps.",
+            )
+        return lengths.pop()
+
+    @staticmethod
+    def _joined(rows: list[Any], found: list[Array], *, single: bool) -> Any:
+        """The results of recorded steps, and behind them those of the program."""
+        columns = [[t.data for t in column] for column in zip(*rows, strict=True)]
+        if found:
+            columns = columns or [[] for _ in found]
+            joined = [
+                np.concatenate([np.stack(c), f]) if c else f
+                for c, f in zip(columns, found, strict=True)
+            ]
+        else:
+            joined = [np.stack(c) for c in columns]
+        return Tensor(joined[0]) if single else tuple(map(Tensor, joined))
 
     # -- what one can look at ----------------------------------------------------------------
 
@@ -106,15 +170,13 @@ class CompiledStep:
     @property
     def executed(self) -> dict[str, str]:
         """What really runs: ``"buffers"``, NumPy in place, and for tiny steps ``"scalars"``."""
-        runner = self._latest()[0]
-        forms = {"scalars": runner.scalar_text, "buffers": runner.made.text, "call": runner.text}
-        return {name: text for name, text in forms.items() if text}
+        return self._latest()[0].forms
 
     def save(self, path: str | Path) -> None:
         """Write `source` to a file."""
         Path(path).write_text(self.source, encoding="utf-8")
 
-    def _latest(self) -> tuple[Runner, Program]:
+    def _latest(self) -> tuple[Any, Program]:
         if not self._runners:
             raise CaptureError(
                 "the step has not been compiled yet", fix="Call it twice, then look at it."
@@ -133,7 +195,7 @@ class CompiledStep:
         """Find the program that fits, or record one."""
         arrays = tuple(_array(a, self.labels[i]) for i, a in enumerate(arguments))
         for i, (runner, _) in enumerate(self._runners):
-            if len(arrays) == len(runner.program.inputs) and runner.fits(*arrays):
+            if runner.fits(*arrays):
                 self._runners.insert(0, self._runners.pop(i))
                 self._source = None
                 self._call = runner.call
@@ -164,7 +226,13 @@ class CompiledStep:
         return tuple(map(Tensor, result)) if isinstance(result, tuple) else Tensor(result)
 
     def _compile(self, program: Program, kept: list[Fact], *, single: bool) -> None:
-        runner = Runner(optimised(program), kept, single=single, slow=self._choose)
+        runner: Any
+        if self.backend == "jax":
+            runner = XlaStep(
+                program, kept, single=single, slow=self._choose, devices=self.devices
+            )
+        else:
+            runner = Runner(optimised(program), kept, single=single, slow=self._choose)
         self._runners.insert(0, (runner, program))
         self._source = None
         self._call = runner.call
@@ -202,7 +270,9 @@ def held(cell: Cell) -> Any:
     return getattr(cell.owner, cell.slot) if cell.slot else cell.owner
 
 
-def compile_step(step: Callable[..., Any] | None = None, *, backend: str = "auto") -> Any:
+def compile_step(
+    step: Callable[..., Any] | None = None, *, backend: str = "auto", devices: Any = None
+) -> Any:
     """Turn a training step into a program: the backpropagation you would write by hand.
 
     Args:
@@ -210,6 +280,7 @@ def compile_step(step: Callable[..., Any] | None = None, *, backend: str = "auto
             loss (or a tuple of tensors). Without it, the result is a decorator.
         backend: What runs the program: ``"numpy"``, ``"jax"`` (extra ``[jax]``), ``"native"``, or
             ``"auto"``.
+        devices: With ``"jax"``, the devices that share each batch, or their number.
 
     Returns:
         A `CompiledStep`, which is called like `step`.
@@ -235,11 +306,15 @@ def compile_step(step: Callable[..., Any] | None = None, *, backend: str = "auto
         raise UnsupportedError(
             "the native backend is not there yet", fix='Use backend="auto", which is fast too.'
         )
+    if backend == "jax":
+        import_jax()
+    elif devices is not None:
+        raise UsageError("devices= with NumPy", fix='Use backend="jax" for several devices.')
     if step is None:
-        return lambda function: CompiledStep(function, backend)
+        return lambda function: CompiledStep(function, backend, devices)
     if not callable(step):
         raise UsageError(
             f"compile() takes a function, got {type(step).__name__}",
             fix="Write def step(x, y): … and compile(step).",
         )
-    return CompiledStep(step, backend)
+    return CompiledStep(step, backend, devices)

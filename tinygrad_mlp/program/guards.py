@@ -7,6 +7,7 @@ number or model that the function finds in its surroundings. It does not know wh
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -17,7 +18,7 @@ from tinygrad_mlp.program.capture import Recording
 from tinygrad_mlp.program.ir import Program
 from tinygrad_mlp.tensor import Tensor
 
-__all__ = ["Fact", "agreed", "facts"]
+__all__ = ["Fact", "agreed", "checker", "facts", "tests"]
 
 _PLAIN = (bool, int, float, str, type(None), np.dtype, type)
 
@@ -99,6 +100,46 @@ def agreed(first: dict[Any, Fact], second: dict[Any, Fact]) -> list[Fact] | None
         elif not (_number(a.value) and _number(b.value)):
             return None
     return kept
+
+
+def tests(program: Program, kept: list[Fact], space: dict[str, Any]) -> list[str]:
+    """Python conditions that hold while a program fits; what they name is put into `space`.
+
+    The arguments are called ``x0``, ``x1``, …
+    """
+    space["ndarray"] = np.ndarray
+    conditions = []
+    for i, v in enumerate(program.inputs):
+        space[f"shape_{i}"], space[f"dtype_{i}"] = v.shape, v.dtype
+        conditions.append(
+            f"type(x{i}) is ndarray and x{i}.dtype is dtype_{i} and x{i}.shape == shape_{i}"
+        )
+    for i, fact in enumerate(kept):
+        space[f"holder_{i}"], space[f"value_{i}"] = fact.holder, fact.value
+        plain = fact.value is None or isinstance(fact.value, bool)
+        value = repr(fact.value) if plain else f"value_{i}"
+        conditions.append(fact.test.format(f"holder_{i}", value))
+    return conditions
+
+
+def checker(program: Program, kept: list[Fact]) -> Callable[..., bool]:
+    """A function of the arguments that says whether a program fits."""
+    space: dict[str, Any] = {}
+    text = " and ".join(tests(program, kept, space)) or "True"
+    exec(compile(f"fits = lambda *xs: {_indexed(text)}", "<guards>", "exec"), space)
+    inner = space["fits"]
+
+    def fits(*arrays: Any) -> bool:
+        try:
+            return len(arrays) == len(program.inputs) and bool(inner(*arrays))
+        except Exception:  # noqa: BLE001 - what cannot be compared has changed
+            return False
+
+    return fits
+
+
+def _indexed(text: str) -> str:
+    return re.sub(r"\bx(\d+)\b", r"xs[\1]", text)
 
 
 def _modules(recording: Recording) -> Iterator[Any]:

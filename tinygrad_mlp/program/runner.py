@@ -16,7 +16,7 @@ import numpy as np
 from tinygrad_mlp.ops import Array
 from tinygrad_mlp.origin import tick
 from tinygrad_mlp.program.buffers import Made, buffered
-from tinygrad_mlp.program.guards import Fact
+from tinygrad_mlp.program.guards import Fact, checker, tests
 from tinygrad_mlp.program.ir import Cell, Program
 from tinygrad_mlp.program.memory import lives_on
 from tinygrad_mlp.program.scalars import scalars
@@ -53,10 +53,11 @@ class Runner:
         self.rest = [c for c in program.writes if not lives_on(c)]
         self.space: dict[str, Any] = {}
         self._home()
+        self.single = single
         self.text = self._write(kept, single=single, slow=slow)
         exec(compile(self.text, "<compiled step>", "exec"), self.space)
         self.call: Callable[..., Any] = self.space["call"]
-        self.fits: Callable[..., bool] = self.space["fits"]
+        self.fits = checker(program, kept)
 
     # -- memory ------------------------------------------------------------------------------
 
@@ -85,6 +86,12 @@ class Runner:
         del flats
         space["counts"] = [*map(sys.getrefcount, held_now)]
 
+    @property
+    def forms(self) -> dict[str, str]:
+        """The sources of what runs, by the name of the form."""
+        forms = {"scalars": self.scalar_text, "buffers": self.made.text, "call": self.text}
+        return {name: text for name, text in forms.items() if text}
+
     def settle(self) -> None:
         """Take over what was assigned from outside; move away from who holds the memory."""
         expected = list(self.space["counts"])
@@ -104,76 +111,97 @@ class Runner:
                 _fill(view, held)
             setattr(cell.owner, _SLOT[cell.slot], view)
 
+    # -- a whole epoch -----------------------------------------------------------------------
+
+    def scan(self, *arrays: Array) -> list[Array]:
+        """A step for each entry along the first axis of every array."""
+        space = self.space
+        space["prepare"]()
+        given = space["given"]()
+        rows = None
+        if space["epoch"] is not None and len(arrays[0]) and arrays:
+            try:
+                rows = space["epoch"](*arrays, *given)
+            except (ArithmeticError, ValueError):
+                rows = None  # nothing has been written yet
+        if rows is None:
+            step = self.careful
+            each = zip(*(a if a.ndim > 1 else map(np.asarray, a) for a in arrays), strict=True)
+            rows = [step(*xs, *given) for xs in each]
+        space["finish"]()
+        count = len(self.program.outputs)
+        return [np.array([row[k] for row in rows]) for k in range(count)]
+
     # -- the function that is called ---------------------------------------------------------
 
     def _write(self, kept: list[Fact], *, single: bool, slow: Callable[..., Any]) -> str:
         """The source of ``call``: guards, the step, and its results as tensors."""
         space = self.space
         space.update(
-            ndarray=np.ndarray, Tensor=Tensor, array=np.asarray, getrefcount=sys.getrefcount,
-            settle=self.settle, slow=slow, leaf=leaf, StaleError=StaleError,
+            Tensor=Tensor, array=np.asarray, getrefcount=sys.getrefcount, settle=self.settle,
+            slow=slow, leaf=leaf,
         )  # fmt: skip
         names = [f"x{i}" for i in range(len(self.program.inputs))]
-        tests = []
-        for i, v in enumerate(self.program.inputs):
-            space[f"shape_{i}"], space[f"dtype_{i}"] = v.shape, v.dtype
-            tests.append(
-                f"type(x{i}) is ndarray and x{i}.dtype is dtype_{i} and x{i}.shape == shape_{i}"
-            )
-        for i, fact in enumerate(kept):
-            space[f"holder_{i}"], space[f"value_{i}"] = fact.holder, fact.value
-            plain = fact.value is None or isinstance(fact.value, bool)
-            value = repr(fact.value) if plain else f"value_{i}"
-            tests.append(fact.test.format(f"holder_{i}", value))
+        test = " and ".join(tests(self.program, kept, space)) or "True"
         for i, cell in enumerate([*self.cells, *self.rest]):
             space[f"owner_{i}"] = cell.owner
-        grads = [i for i, c in enumerate(self.cells) if c.slot == "grad" and c.before is None]
-        others = [i for i in range(len(self.cells)) if i not in grads]
         slots = {i: _SLOT[c.slot] for i, c in enumerate([*self.cells, *self.rest])}
-        dirty = [f"owner_{i}.{slots[i]} is not view_{i}" for i in others]
-        dirty.append("[*map(getrefcount, held)] != counts")
-        given = ", ".join(
-            [*names, *(self._argument(i, c) for i, c in enumerate(self.made.arguments))]
-        )
-        lines = [f"    owner_{i}._grad = view_{i}" for i in grads]
-        lines += [f"    if {' or '.join(dirty)}:", "        settle()"]
+        arguments = [self._argument(i, c) for i, c in enumerate(self.made.arguments)]
+        prepare, finish = self._prepare(slots), self._finish(slots)
+        given = ", ".join([*names, *arguments])
+        run = [f"results = step({given})"]
         if self._make_scalars:
-            lines += [
-                "    try:",
-                f"        results = step({given})",
-                "    except (ArithmeticError, ValueError):",
-                f"        results = careful({given})",
+            run = [
+                "try:",
+                f"    results = step({given})",
+                "except (ArithmeticError, ValueError):",
+                f"    results = careful({given})",
             ]
-        else:
-            lines.append(f"    results = step({given})")
+        give = "leaf(array(results[0]))" if single else "tuple([leaf(array(r)) for r in results])"
+        unpack = [f"if type({n}) is Tensor and {n}.op is None: {n} = {n}._data" for n in names]
+        guard = [
+            "try:",
+            f"    ready = {test}",
+            "except Exception:",
+            "    ready = False",
+            "if not ready:",
+            f"    return slow({', '.join(names)})",
+        ]
+        parts = {
+            f"def call({', '.join(names)}):": [
+                *unpack, *guard, *prepare, *run, *finish, f"return {give}",
+            ],
+            "def prepare():": prepare,
+            "def finish():": finish or ["return None"],
+            "def given():": [f"return ({', '.join(arguments)}{',' * (len(arguments) == 1)})"],
+        }  # fmt: skip
+        return "\n".join(
+            line for head, body in parts.items() for line in (head, *(f"    {b}" for b in body))
+        )
+
+    def _prepare(self, slots: dict[int, str]) -> list[str]:
+        """Gradients that are written anew show at once; then see who holds the memory."""
+        grads = [i for i, c in enumerate(self.cells) if c.slot == "grad" and c.before is None]
+        dirty = [
+            f"owner_{i}.{slots[i]} is not view_{i}"
+            for i in range(len(self.cells))
+            if i not in grads
+        ]
+        dirty.append("[*map(getrefcount, held)] != counts")
+        return [
+            *(f"owner_{i}._grad = view_{i}" for i in grads),
+            f"if {' or '.join(dirty)}:",
+            "    settle()",
+        ]
+
+    def _finish(self, slots: dict[int, str]) -> list[str]:
+        """Cells that are left with nothing, or always with the same."""
+        lines = []
         for i, cell in enumerate(self.rest, len(self.cells)):
-            space[f"constant_{i}"] = cell.after
+            self.space[f"constant_{i}"] = cell.after
             value = "None" if cell.after is None else f"constant_{i}.copy()"
-            lines.append(f"    owner_{i}.{slots[i]} = {value}")
-        lines.append(
-            "    return leaf(array(results[0]))" if single
-            else "    return tuple([leaf(array(r)) for r in results])"
-        )  # fmt: skip
-        unpack = [f"    if type({n}) is Tensor and {n}.op is None: {n} = {n}._data" for n in names]
-        test = " and ".join(tests) or "True"
-        return "\n".join([
-            f"def fits({', '.join(names)}):",
-            "    try:",
-            f"        return {test}",
-            "    except Exception:",
-            "        return False",
-            "",
-            f"def call({', '.join(names)}):",
-            *unpack,
-            "    try:",
-            f"        ready = {test}",
-            "    except Exception:",
-            "        ready = False",
-            "    if not ready:",
-            f"        return slow({', '.join(names)})",
-            *lines,
-            "",
-        ])  # fmt: skip
+            lines.append(f"owner_{i}.{slots[i]} = {value}")
+        return lines
 
     def _argument(self, i: int, cell: Cell) -> str:
         """How the content of a cell that is only read gets to the step."""

@@ -1,0 +1,323 @@
+"""XLA: a program as one pure function that JAX compiles, for GPUs, TPUs and many devices.
+
+This file knows how an op's own forward function runs on JAX's arrays, how state is kept on the
+devices between steps, and how a batch is divided among them. It imports JAX only when a program
+is made for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tinygrad_mlp.errors import CaptureError, MissingExtraError, ShapeError, UnsupportedError
+from tinygrad_mlp.ops import Array
+from tinygrad_mlp.program.guards import Fact, checker
+from tinygrad_mlp.program.ir import Cell, Equation, Program
+from tinygrad_mlp.program.lookalike import OPERATORS, Lookalike, Touch, unwrapped
+from tinygrad_mlp.program.memory import lives_on
+from tinygrad_mlp.program.runner import StaleError
+from tinygrad_mlp.tensor import Tensor
+
+__all__ = ["XlaStep", "import_jax"]
+
+
+def import_jax() -> Any:
+    """The package jax.
+
+    Raises:
+        MissingExtraError: If it is not installed.
+    """
+    try:
+        import jax
+    except ImportError as error:
+        raise MissingExtraError(
+            'compile(backend="jax") needs JAX, which is not installed',
+            why=str(error),
+            fix="pip install 'tinygrad-mlp[jax]'",
+        ) from error
+    return jax
+
+
+class _Traced(Lookalike):
+    """A JAX array inside a forward function of ours."""
+
+    __slots__ = ("like",)
+
+    def __init__(self, like: Array) -> None:
+        self.like = like
+
+    def touched(self, touch: Touch) -> Any:
+        """Do it in JAX. What NumPy writes in place becomes a new array in the same wrapper."""
+        import jax.numpy as jnp
+
+        args, kwargs = _plain(touch.args), {k: _plain(v) for k, v in touch.kwargs.items()}
+        what = touch.what
+        match touch.kind:
+            case "infix":
+                return _Traced(_jax(OPERATORS[what].__name__)(*args))
+            case "reduce" | "accumulate":
+                name = _GATHERED.get((touch.kind, what.__name__))
+                if name is None:
+                    raise _unsupported(f"np.{what.__name__}.{touch.kind}")
+                return _Traced(getattr(jnp, name)(args[0], *args[1:], **kwargs))
+            case "at":
+                target, key, *values = touch.args
+                place = target.like.at[_plain(key)]
+                target.like = getattr(place, what.__name__)(*_plain(tuple(values)))
+                return None
+            case "set":
+                self.like = self.like.at[args[1]].set(args[2])
+                return None
+            case "item":
+                return _Traced(args[0][args[1]])
+            case "attribute":
+                return _Traced(getattr(args[0], what))
+            case "method":
+                return _Traced(getattr(args[0], what)(*args[1:], **kwargs))
+            case _:
+                return _Traced(_jax(what.__name__)(*args, **kwargs))
+
+
+_GATHERED = {
+    ("reduce", "add"): "sum",
+    ("reduce", "multiply"): "prod",
+    ("reduce", "maximum"): "max",
+    ("reduce", "minimum"): "min",
+    ("reduce", "logical_and"): "all",
+    ("reduce", "logical_or"): "any",
+    ("accumulate", "add"): "cumsum",
+    ("accumulate", "multiply"): "cumprod",
+}
+
+
+def _jax(name: str) -> Callable[..., Array]:
+    import jax.numpy as jnp
+
+    function = getattr(jnp, name, None)
+    if function is None:
+        raise _unsupported(f"np.{name}")
+    return function  # type: ignore[no-any-return]
+
+
+def _unsupported(name: str) -> UnsupportedError:
+    return UnsupportedError(f"{name} has no counterpart in JAX", fix='Use backend="numpy".')
+
+
+def _plain(x: Any) -> Any:
+    if isinstance(x, Lookalike):
+        return x.like
+    if isinstance(x, tuple | list):
+        return type(x)(_plain(item) for item in x)
+    return x
+
+
+def pure(program: Program, draws: list[Equation]) -> Callable[..., Any]:
+    """The program as a function of JAX arrays: (state, inputs, given, drawn) to (outputs, state)."""
+    living = [cell for cell in program.cells if lives_on(cell)]
+    given = given_cells(program)
+
+    def step(state: list[Array], inputs: Any, numbers: Any, drawn: Any) -> Any:
+        known = {id(v): x for v, x in zip(program.inputs, inputs, strict=True)}
+        known |= {id(c.before): x for c, x in zip(living, state, strict=True)}
+        known |= {id(c.before): x for c, x in zip(given, numbers, strict=True)}
+        known |= {id(e.output): x for e, x in zip(draws, drawn, strict=True)}
+        for e in program.equations:
+            if id(e.output) in known:
+                continue
+            xs = [
+                _Traced(known[id(x)]) if id(x) in known
+                else _Traced(x) if isinstance(x, np.ndarray) and x.ndim else x
+                for x in e.inputs
+            ]  # fmt: skip
+            known[id(e.output)] = _applied(e, xs)
+        outputs = [known.get(id(v), v) for v in program.outputs]
+        return outputs, [known.get(id(c.after), c.after) for c in living]
+
+    return step
+
+
+def _applied(e: Equation, xs: list[Any]) -> Any:
+    first = next((x for x in xs if isinstance(x, _Traced)), None)
+    if first is not None and isinstance(e.op.forward, np.ufunc):
+        return _plain(first.touched(Touch("ufunc", e.op.forward, tuple(xs), dict(e.attrs))))
+    return _plain(unwrapped(e.op.forward(*xs, **e.attrs)))
+
+
+def given_cells(program: Program) -> list[Cell]:
+    """The cells that are read and not written: numbers, and tensors that stay as they are."""
+    return [
+        c
+        for c in program.reads
+        if not lives_on(c) and not isinstance(getattr(c.before, "value", None), np.random.Generator)
+    ]
+
+
+class XlaStep:
+    """Runs one program with XLA; parameters live on the devices between steps.
+
+    Args:
+        program: The program, as it was recorded.
+        kept: What it relies on.
+        single: Whether it returns one thing and not a tuple.
+        slow: What to call with the arguments when a guard does not hold.
+        devices: The devices that share each batch, or their number; by default one.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        kept: list[Fact],
+        *,
+        single: bool,
+        slow: Callable[..., Any],
+        devices: Any = None,
+    ) -> None:
+        self.fits, self.slow = checker(program, kept), slow
+        self.jax = jax = import_jax()
+        self.program, self.single = program, single
+        self.living = [cell for cell in program.cells if lives_on(cell)]
+        self.given = given_cells(program)
+        self.draws = [e for e in program.equations if not e.pure]
+        self.generators = {
+            id(c.before): c for c in program.reads if isinstance(c.held, np.random.Generator)
+        }
+        self._function = function = pure(program, self.draws)
+
+        def scan(state: Any, inputs: Any, numbers: Any, drawn: Any) -> Any:
+            def one(carry: Any, xs: Any) -> Any:
+                outputs, carry = function(carry, xs[0], numbers, xs[1])
+                return carry, outputs
+
+            carry, outputs = jax.lax.scan(one, state, (inputs, drawn))
+            return outputs, carry
+
+        self._place(devices)
+        self._step = jax.jit(function, donate_argnums=0)
+        self._scan = jax.jit(scan, donate_argnums=0)
+        self._held: list[Any] = []  # what each cell showed, when, and its array on the devices
+
+    @property
+    def forms(self) -> dict[str, str]:
+        """What runs, as JAX's own printer writes it."""
+        arrays = [np.zeros(v.shape, v.dtype) for v in self.program.inputs]
+        with _x64(self.jax):
+            drawn = [np.zeros(e.output.shape) for e in self.draws]
+            text = self.jax.make_jaxpr(self._function)(
+                self._state(), arrays, self._numbers(), drawn
+            )
+        return {"jaxpr": str(text)}
+
+    def _place(self, devices: Any) -> None:
+        """One mesh axis: every batch is cut along its first axis, everything else is copied."""
+        jax = self.jax
+        self.whole = self.parts = self.parts_of_scan = None
+        if devices is None:
+            return
+        found = jax.devices()
+        chosen = found[:devices] if isinstance(devices, int) else list(devices)
+        if isinstance(devices, int) and len(found) < devices:
+            raise CaptureError(
+                f"{devices} devices are asked for, and JAX sees {len(found)}",
+                fix="On a CPU, set XLA_FLAGS=--xla_force_host_platform_device_count="
+                f"{devices} before JAX is imported.",
+            )
+        sizes = {v.shape[0] for v in self.program.inputs if v.ndim}
+        for size in sizes:
+            if size % len(chosen):
+                raise ShapeError(
+                    f"a batch of {size} over {len(chosen)} devices",
+                    why="each takes an equal part",
+                    fix=f"Use a batch size that {len(chosen)} divides.",
+                )
+        sharding = jax.sharding
+        mesh = sharding.Mesh(np.array(chosen), ("batch",))
+        spec = sharding.PartitionSpec
+        self.whole = sharding.NamedSharding(mesh, spec())
+        self.parts = sharding.NamedSharding(mesh, spec("batch"))
+        self.parts_of_scan = sharding.NamedSharding(mesh, spec(None, "batch"))
+
+    # -- running -----------------------------------------------------------------------------
+
+    def call(self, *arguments: Any) -> Any:
+        """One step."""
+        arrays = [
+            x._data if isinstance(x, Tensor) and x.op is None else x for x in arguments
+        ]
+        if not self.fits(*arrays):
+            return self.slow(*arguments)
+        with _x64(self.jax):
+            inputs = [self._put(a, self.parts if a.ndim else self.whole) for a in arrays]
+            drawn = [self._put(d, self.whole) for d in self._draw()]
+            outputs, state = self._step(self._state(), inputs, self._numbers(), drawn)
+            self._keep(state)
+            results = [Tensor(np.asarray(o)) for o in outputs]
+        return results[0] if self.single else tuple(results)
+
+    def scan(self, *arrays: Array) -> list[Array]:
+        """A step for each entry along the first axis of every array: one call."""
+        with _x64(self.jax):
+            inputs = [self._put(a, self.parts_of_scan if a.ndim > 1 else self.whole) for a in arrays]
+            each = [self._draw() for _ in range(len(arrays[0]))]
+            drawn = [self._put(np.stack(d), self.whole) for d in zip(*each, strict=True)]
+            outputs, state = self._scan(self._state(), inputs, self._numbers(), drawn)
+            self._keep(state)
+            return [np.asarray(o) for o in outputs]
+
+    def _put(self, array: Array, sharding: Any) -> Any:
+        if sharding is None:
+            return self.jax.numpy.asarray(array)
+        return self.jax.device_put(array, sharding)
+
+    def _draw(self) -> list[Array]:
+        """Draw on this side what the step draws, in its order."""
+        drawn = []
+        for e in self.draws:
+            (source,) = e.inputs
+            cell = self.generators[id(source)]
+            generator = getattr(cell.owner, cell.slot) if cell.slot else cell.owner
+            drawn.append(e.op.forward(generator, **e.attrs))
+        return drawn
+
+    def _state(self) -> list[Any]:
+        """The state on the devices, with whatever was assigned from outside since."""
+        known = self._held or [(None, 0, None)] * len(self.living)
+        state = []
+        for cell, (shown, when, there) in zip(self.living, known, strict=True):
+            now = cell.owner._data if cell.slot == "data" else cell.owner._grad
+            if now is None:
+                now = np.zeros(cell.after.shape, cell.after.dtype)
+            elif now.shape != cell.after.shape or now.dtype != cell.after.dtype:
+                raise StaleError
+            untouched = now is shown and cell.owner.written == when
+            state.append(there if untouched else self._put(np.array(now), self.whole))
+        return state
+
+    def _keep(self, state: list[Any]) -> None:
+        """Show the new state: NumPy arrays, which on a CPU share the memory until the next step."""
+        self._held = []
+        for cell, there in zip(self.living, state, strict=True):
+            shown = np.array(there)
+            setattr(cell.owner, "_data" if cell.slot == "data" else "_grad", shown)
+            self._held.append((shown, cell.owner.written, there))
+        for cell in self.program.writes:
+            if not lives_on(cell):
+                content = cell.after if cell.after is None else np.array(cell.after)
+                setattr(cell.owner, "_data" if cell.slot == "data" else "_grad", content)
+
+    def _numbers(self) -> list[Any]:
+        values = []
+        for cell in self.given:
+            value = getattr(cell.owner, cell.slot)
+            values.append(self._put(value, self.whole) if isinstance(value, np.ndarray) else value)
+        return values
+
+
+def _x64(jax: Any) -> Any:
+    """Sixty-four bits for the time of a call, whatever the process has chosen."""
+    enable = getattr(jax, "enable_x64", None)
+    if enable is None:
+        from jax.experimental import enable_x64 as enable
+    return enable(True)
