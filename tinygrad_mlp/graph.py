@@ -64,7 +64,8 @@ def names(nodes: Iterable[Node]) -> dict[int, str]:
     results = _results(nodes)
     taken: dict[str, int] = {}
     result: dict[int, str] = {}
-    for node in nodes:
+    # Given names first, then paths, then variables: whoever comes first has the plain name.
+    for node in sorted(nodes, key=lambda node: (not node.name, node.birth not in paths)):
         wanted = node.name or paths.get(node.birth) or _variable(node, results)
         if wanted is None:
             wanted = "input" if node.op is None else node.op.name
