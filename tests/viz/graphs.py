@@ -60,7 +60,7 @@ def paths() -> Graph:
 
 
 def many_paths() -> Graph:
-    w = weight(1.01, "w")
+    w = weight(0.3, "w")
     y = w
     for _ in range(6):
         y = y * y + w

@@ -1,0 +1,261 @@
+"""Explanations: golden files in four formats, and every number in them computed again."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import xml.etree.ElementTree as ET
+
+import hypothesis
+import numpy as np
+import pytest
+
+import tinygrad_mlp as tg
+from tests.conftest import needs
+from tests.test_steps import graphs
+from tests.viz.graphs import GRAPHS, hostile, many_paths, matrices, network, paths, weight
+from tinygrad_mlp.errors import GraphError, UsageError
+from tinygrad_mlp.ops import REGISTRY
+from tinygrad_mlp.symbol import op_table
+from tinygrad_mlp.viz.document import Formulas, Heading, Say
+from tinygrad_mlp.viz.mathml import formula, mathml
+
+EVERY = {**GRAPHS, "hostile": hostile}
+FORMATS = {"txt": "text", "md": "markdown", "tex": "latex", "html": "html"}
+
+
+def numbers_in(text):
+    found = re.findall(r"−?\d+\.?\d*(?:e[+−]?\d+)?", text)
+    return [float(x.replace("−", "-")) for x in found]
+
+
+# ------------------------------------------------------------------ golden files
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_golden(golden, name):
+    graph = GRAPHS[name]()
+    explanation = tg.explain(graph.root, wrt=graph.wrt)
+    for suffix, form in FORMATS.items():
+        golden(f"viz/{name}.{suffix}", getattr(explanation, form).rstrip("\n") + "\n")
+
+
+def test_golden_op(golden):
+    for name in ("sigmoid", "linear", "where"):
+        golden(f"viz/op_{name}.txt", tg.explain(REGISTRY[name]).text)
+
+
+# ------------------------------------------------------------------ the numbers
+
+
+@hypothesis.given(graphs())
+def test_the_printed_contributions_add_up_to_the_gradient(drawn):
+    root, leaves = drawn
+    explanation = tg.explain(root, wrt=leaves[1], digits=17)
+    root.backward()
+    scale = sum(np.abs(c).sum() for c in explanation.contributions) + 1
+    total = sum(explanation.contributions)
+    np.testing.assert_allclose(total, leaves[1].grad, rtol=0, atol=1e-10 * scale)
+    printed = [
+        np.array(numbers_in(row.right.text)).reshape(leaves[1].shape)
+        for row in last_rows(explanation)
+    ]
+    if printed:
+        np.testing.assert_allclose(sum(printed), leaves[1].grad, rtol=0, atol=1e-10 * scale)
+
+
+def last_rows(explanation):
+    """The rows that print what each path contributes."""
+    headings = [b.title if isinstance(b, Heading) else None for b in explanation.blocks]
+    if "Paths" not in headings:
+        return []
+    blocks = explanation.blocks[headings.index("Paths") : headings.index("Result")]
+    return [
+        row
+        for block in blocks
+        if isinstance(block, Formulas)
+        for row in block.rows
+        if row.left.text.startswith("path")
+    ]
+
+
+@pytest.mark.parametrize("name", [n for n in GRAPHS if n != "not_finite"])
+def test_every_step_prints_what_the_engine_computed(name):
+    graph = GRAPHS[name]()
+    explanation = tg.explain(graph.root, wrt=graph.wrt, digits=17, check=True)
+    blocks = list(explanation.blocks)
+    steps = [s for s in tg.backward_steps(graph.root)]
+    told = [b for b in blocks if isinstance(b, Say) and b.step and "back to" in "".join(
+        p if isinstance(p, str) else p.text for p in b.parts)]  # fmt: skip
+    for say in told:
+        rows = blocks[blocks.index(say) + 1].rows
+        source, target = (p.text for p in say.parts if not isinstance(p, str))
+        candidates = [s for s in steps[1:] if (s.name, s.x_name) == (source, target)]
+        if candidates[0].contribution.size > 16:
+            continue  # its middle is left out
+        printed = [numbers_in(row.right.text) for row in rows if row.left.text == ""]
+        assert any(
+            any(p == pytest.approx(s.contribution.ravel(), rel=1e-14) for p in printed)
+            for s in candidates
+        ), (source, target)
+    graph.root.backward()
+    np.testing.assert_array_equal(explanation.gradient, graph.wrt.grad)
+
+
+@pytest.mark.parametrize("name", [n for n in GRAPHS if n != "not_finite"])
+def test_check_puts_a_finite_difference_beside_each_gradient(name):
+    graph = GRAPHS[name]()
+    result = tg.explain(graph.root, wrt=graph.wrt, check=True).blocks[-1].rows
+    assert result[-1].sign == "≈"
+    assert float(re.search(r"most ([\d.e+-]+) off", result[-1].remark)[1]) < 1e-6
+
+
+def test_at_looks_at_one_entry():
+    graph = matrices()
+    text = tg.explain(graph.root, wrt=graph.wrt, at=(1, 0), check=True).text
+    graph.root.backward()
+    row = next(line for line in text.splitlines() if "∂loss/∂W[1, 0]" in line)
+    assert numbers_in(row.split("=")[1]) == [pytest.approx(graph.wrt.grad[1, 0], rel=1e-3)]
+
+
+# ------------------------------------------------------------------ the story
+
+
+def test_paths_are_counted_listed_and_multiplied():
+    graph = paths()
+    text = tg.explain(graph.root, wrt=graph.wrt).text
+    assert "3 paths reach w; they add." in text
+    assert len(re.findall(r"path \d  = 1 × ", text)) == 3
+    assert "contribution 2 of 2: paths add" in text
+    many = many_paths()
+    text = tg.explain(many.root, wrt=many.wrt).text
+    assert "127 paths reach w" in text
+    assert "too many to list" in text
+    assert len(tg.explain(many.root, wrt=many.wrt).contributions) == 8
+
+
+def test_without_wrt_every_parameter_is_told():
+    text = tg.explain(network().root, check=True).text
+    result = text[text.index("Result") :]
+    for name in ("0.weight", "0.bias", "2.weight", "2.bias"):
+        assert f"∂loss/∂{name}" in result
+
+
+def test_a_big_graph_is_told_in_part_or_by_module():
+    y = w = weight(1.0, "w")
+    for _ in range(500):
+        y = y * 1.001
+    text = tg.explain(y, wrt=w).text
+    assert len(text.splitlines()) < 600
+    assert "more steps" in text
+    graph = network()
+    short = tg.explain(graph.root, wrt=graph.wrt, depth=1).text
+    assert "0 (Linear), 1 step: " in short
+    assert len(short) < len(tg.explain(graph.root, wrt=graph.wrt).text)
+
+
+def test_a_tensor_that_took_no_part_is_refused():
+    graph = paths()
+    with pytest.raises(GraphError, match="does not depend on"):
+        tg.explain(graph.root, wrt=weight(1.0, "stranger"))
+    with pytest.raises(GraphError, match="does not need a gradient"):
+        x = next(n for n in tg.backward_steps(graph.root) if n.node.name == "loss").node
+        tg.explain(x, wrt=tg.Tensor(1.0))
+    with pytest.raises(UsageError):
+        tg.explain("loss")
+
+
+@pytest.mark.parametrize("op", [op for op in REGISTRY.values() if op.domain and op.differentiable],
+                         ids=lambda op: op.name)  # fmt: skip
+def test_every_op_explains_itself(op):
+    explanation = tg.explain(op)
+    assert "Rules" in explanation.text
+    ET.fromstring(body(explanation.html))
+
+
+# ------------------------------------------------------------------ formats
+
+
+def body(page):
+    return re.search(r"<main>.*</main>", page, re.DOTALL)[0]
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_html_is_well_formed_and_asks_for_nothing(name):
+    graph = EVERY[name]()
+    page = tg.explain(graph.root, wrt=graph.wrt).html
+    ET.fromstring(body(page))
+    assert "<script" not in page
+    assert "<img" not in page
+    assert "http" not in page.replace("http-equiv", "")
+
+
+def formulas_of(explanation):
+    for block in explanation.blocks:
+        if isinstance(block, Formulas):
+            for row in block.rows:
+                yield from (row.left, row.right)
+        elif isinstance(block, Say):
+            yield from (part for part in block.parts if not isinstance(part, str))
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_every_formula_has_mathml(name):
+    graph = EVERY[name]()
+    for math in formulas_of(tg.explain(graph.root, wrt=graph.wrt)):
+        ET.fromstring(mathml(math.latex))
+
+
+def test_the_formulas_of_all_ops_have_mathml():
+    for row in op_table(latex=True):
+        for latex in (row.forward, *(g.split(": ", 1)[1] for g in row.gradients)):
+            ET.fromstring(mathml(latex))
+
+
+def test_unknown_latex_is_refused_or_shown_as_text():
+    for latex in (r"\unheard", "{", "}", r"\frac{1}", r"\left( x", "x_", "a & b"):
+        with pytest.raises(UsageError):
+            mathml(latex)
+        assert formula("<x>", latex) == "<math><mtext>&lt;x&gt;</mtext></math>"
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_a_second_reader_of_latex_agrees(name):
+    reader = needs("docutils.utils.math.latex2mathml")
+    graph = EVERY[name]()
+    for math in formulas_of(tg.explain(graph.root, wrt=graph.wrt)):
+        if math.latex.strip():
+            reader.tex2mathml(math.latex)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_the_latex_document_compiles(name, tmp_path):
+    program = shutil.which("lualatex") or shutil.which("xelatex") or shutil.which("pdflatex")
+    graph = EVERY[name]()
+    path = tg.explain(graph.root, wrt=graph.wrt).save(tmp_path / "chain_rule.tex")
+    text = path.read_text(encoding="utf-8")
+    begun = re.findall(r"\\begin\{(\w+)\}", text)
+    ended = re.findall(r"\\end\{(\w+)\}", text)
+    assert sorted(begun) == sorted(ended)
+    if program is None:
+        return  # read by a second parser above; compiled where LaTeX is installed
+    run = subprocess.run(
+        [program, "-interaction=nonstopmode", "-halt-on-error", path.name],
+        cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stdout[-2000:]
+
+
+def test_save_by_suffix(tmp_path):
+    explanation = tg.explain(paths().root)
+    for suffix, start in {"txt": "How", "md": "# How", "tex": r"\doc", "html": "<!doc"}.items():
+        assert explanation.save(tmp_path / f"e.{suffix}").read_text("utf-8").startswith(start)
+    with pytest.raises(UsageError):
+        explanation.save(tmp_path / "e.pdf")
+
+
+def test_notebooks_are_given_every_form():
+    bundle = tg.explain(paths().root)._repr_mimebundle_()
+    assert set(bundle) == {"text/html", "text/markdown", "text/latex", "text/plain"}
+    assert bundle["text/latex"].startswith("$\\displaystyle")
