@@ -236,6 +236,43 @@ def test_cross_entropy(dtype, seed, shape, reduction, weighted, smoothing, soft)
     )  # fmt: skip
 
 
+# -- what is made of other layers ------------------------------------------------------------
+
+
+class Combined(torch.nn.Module):
+    """Residual, Concat and branches, as one writes them there."""
+
+    def __init__(self):
+        super().__init__()
+        self.branches = torch.nn.ModuleList([torch.nn.Linear(3, 2), torch.nn.Linear(3, 3)])
+        self.body = torch.nn.Linear(5, 5)
+
+    def forward(self, x):
+        h = torch.cat([self.branches[0](x), torch.tanh(self.branches[1](x))], dim=-1)
+        return h + torch.relu(self.body(h))
+
+
+@both_dtypes
+@given(seed=seeds, batch=st.sampled_from([(), (4,), (2, 3)]))
+def test_residual_and_concat(dtype, seed, batch):
+    a, b, c = nn.Linear(3, 2, rng=seed), nn.Linear(3, 3, rng=seed), nn.Linear(5, 5, rng=seed)
+    ours = nn.Sequential(nn.Concat(a, nn.Sequential(b, nn.Tanh())), nn.Residual([c, nn.ReLU()]))
+    ours.astype(dtype)
+    theirs = Combined().to(torch_kind(dtype))
+    pairs = zip((a, b, c), (*theirs.branches, theirs.body), strict=True)
+    for mine, other in pairs:
+        carry(mine, other)
+    x = numbers(seed, (*batch, 3), dtype)
+    p, q = Tensor(x, requires_grad=True), over(x).requires_grad_()
+    y, z = ours(p), theirs(q)
+    close(y.data, z, dtype)
+    y.backward(np.ones_like(y.data))
+    z.backward(torch.ones_like(z))
+    close(p.grad, q.grad, dtype)
+    for mine, other in zip((a, b, c), (*theirs.branches, theirs.body), strict=True):
+        close(mine.weight.grad, other.weight.grad, dtype)
+
+
 # -- whole stacks, 20 steps ------------------------------------------------------------------
 
 STACKS = {
@@ -243,6 +280,7 @@ STACKS = {
     "relu": lambda L, N: [L(4, 8), N.ReLU(), L(8, 8), N.Tanh(), L(8, 3)],
     "layer norm": lambda L, N: [L(4, 6), N.LayerNorm(6), N.ELU(), L(6, 3)],
     "batch norm": lambda L, N: [L(4, 6), N.BatchNorm1d(6), N.SiLU(), L(6, 3), N.LeakyReLU(0.1)],
+    "embedding": lambda L, N: [N.Embedding(7, 3), N.Flatten(), L(12, 8), N.Tanh(), L(8, 3)],
     "softplus": lambda L, N: [N.Flatten(), L(4, 6), N.Softplus(), L(6, 3), N.GELU()],
 }
 
@@ -265,6 +303,8 @@ def test_twenty_steps(name, loss, dtype):
         ours, theirs = ours[:-1], theirs[:-1]
     for _ in range(20):
         x = rng.normal(size=(8, 4)).astype(dtype)
+        if name == "embedding":
+            x = rng.integers(0, 7, (8, 4))
         t = (
             rng.integers(0, 3, 8)
             if loss == "CrossEntropyLoss"

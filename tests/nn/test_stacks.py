@@ -158,6 +158,9 @@ def test_cross_entropy_says_what_does_not_fit():
         loss(ones((2, 3)), np.array([[0], [1]]))
     with pytest.raises(DTypeError, match=r"Use target.astype\(int\)"):
         loss(ones((2, 3)), np.array([0.0, 1.0]))
+    for wrong in (3, -1):
+        with pytest.raises(IndexingError, match=f"got class {wrong}.*Number the classes 0 to 2"):
+            loss(ones((2, 3)), np.array([0, wrong]))
 
 
 @pytest.mark.parametrize("make", [nn.L1Loss, nn.HuberLoss, nn.BCELoss, nn.BCEWithLogitsLoss])

@@ -150,6 +150,16 @@ def test_state_of_another_model_is_refused_and_changes_nothing():
     assert two.lr == 0.5
 
 
+def test_a_model_whose_dtype_changed_after_its_optimiser_was_made_is_not_changed_back():
+    model = nn.Linear(2, 1)
+    optimizer = optim.Adam(model.parameters(), lr=0.1)
+    model.astype(np.float32)
+    model(np.ones((3, 2), np.float32)).sum().backward()
+    with pytest.raises(UsageError, match=r"Make the optimiser after model.astype"):
+        optimizer.step()
+    assert model.weight.dtype == np.float32
+
+
 def test_numbers_of_the_state_are_tensors_of_zero_dimensions():
     optimizer = optim.Adam(weights(1.0), lr=0.1)
     (state,) = optimizer.groups[0].state

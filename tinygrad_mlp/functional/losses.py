@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mlp.errors import DTypeError, ShapeError
+from tinygrad_mlp.errors import DTypeError, IndexingError, ShapeError
 from tinygrad_mlp.functional.comparing import compare, reduced
 from tinygrad_mlp.ops import (
     Array,
@@ -23,6 +23,7 @@ from tinygrad_mlp.ops import (
     softplus,
 )
 from tinygrad_mlp.ops import cross_entropy as at_class
+from tinygrad_mlp.tensor import Tensor
 
 __all__ = [
     "binary_cross_entropy",
@@ -172,6 +173,7 @@ def cross_entropy(
     Raises:
         ShapeError: If the shapes do not fit.
         DTypeError: If class numbers are no whole numbers.
+        IndexingError: If there is no such class.
 
     >>> float(cross_entropy(np.array([[0.0, 0.0]]), np.array([1])).round(4))
     0.6931
@@ -214,3 +216,12 @@ def _check_classes(shape: tuple[int, ...], target: Array, axis: int) -> None:
             why="a class is a whole number",
             fix="Use target.astype(int), or probabilities for every class.",
         )
+    known = target.data if isinstance(target, Tensor) else target
+    if isinstance(known, np.ndarray) and known.size:  # values are unknown while a step is captured
+        for found in (known.min(), known.max()):
+            if not 0 <= found < shape[axis]:
+                raise IndexingError(
+                    f"cross_entropy got class {found}",
+                    why=f"axis {axis} counts {shape[axis]} classes, from 0 on",
+                    fix=f"Number the classes 0 to {shape[axis] - 1}.",
+                )

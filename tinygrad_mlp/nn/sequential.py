@@ -113,13 +113,15 @@ class Sequential(Module):
 
 
 def as_layer(name: str, layer: Any) -> Module:
-    """A module as it is, a function as a module; anything else is a mistake."""
+    """A module as it is, a function or a list of layers as a module; all else is a mistake."""
     if isinstance(layer, Module):
         return layer
     if isinstance(layer, type) and issubclass(layer, Module):
         raise UsageError(
             f"item {name} is the class {layer.__name__}", fix=f"Write {layer.__name__}()."
         )
+    if isinstance(layer, list | tuple):
+        return Sequential(*layer)
     if callable(layer):
         return Function(layer)
     raise UsageError(

@@ -121,7 +121,10 @@ class Optimizer:
                     g = g.data
                 if state:
                     old = {name: t.data for name, t in state.items()}
-                    p.data, new = update(p.data, g, old, group)
+                    moved_p, new = update(p.data, g, old, group)
+                    if moved_p.dtype != p.dtype:
+                        raise _other_dtype(p, state)
+                    p.data = moved_p
                     for name, t in state.items():
                         t.data = new[name]
                 else:
@@ -207,6 +210,15 @@ class Optimizer:
 
 def _kept(state: State) -> dict[str, Tensor]:
     return {name: Tensor(value, copy=False) for name, value in state.items()}
+
+
+def _other_dtype(p: Tensor, state: dict[str, Tensor]) -> UsageError:
+    kinds = ", ".join(sorted({str(t.dtype) for t in state.values() if t.dtype != p.dtype}))
+    return UsageError(
+        f"{describe(p)} is {p.dtype}, and what the optimiser remembers of it is {kinds}",
+        why="the step would change the dtype of the parameter",
+        fix="Make the optimiser after model.astype(...).",
+    )
 
 
 def _numbers(group: Group) -> dict[str, Any]:
