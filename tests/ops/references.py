@@ -72,6 +72,7 @@ def _standard(x, axis, eps):
 
 
 REFERENCES = {
+    "uniform": lambda generator, shape: generator.random(shape),
     "add": lambda a, b: a + b,
     "sub": lambda a, b: a - b,
     "mul": lambda a, b: a * b,
