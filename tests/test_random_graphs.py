@@ -8,7 +8,8 @@ the absolute contributions of all paths: what cancels cannot have more digits th
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import settings
+import pytest
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
@@ -16,11 +17,13 @@ from hypothesis.stateful import (
     initialize,
     multiple,
     rule,
+    run_state_machine_as_test,
 )
 
 import tinygrad_mlp as tg
 from tests import oracle
 from tinygrad_mlp.ops import REGISTRY
+from tinygrad_mlp.ops.shaping import numpy_key
 
 SHAPES = [(), (1,), (2,), (3,), (2, 2), (3, 2), (1, 3), (3, 1), (2, 1, 3)]
 LARGEST = 18
@@ -200,3 +203,43 @@ class Graphs(RuleBasedStateMachine):
 
 TestRandomGraphs = Graphs.TestCase
 TestRandomGraphs.settings = settings(stateful_step_count=MOST_NODES + 1)
+
+
+# ------------------------------------------------------------------ the tester is tested
+
+
+def _first_copy(x, shape):
+    new = x.ndim - len(shape)
+    x = x[(0,) * new]
+    return x[tuple(slice(0, 1) if n == 1 else slice(None) for n in shape)]
+
+
+def _last_place_wins(g, y, x, *arrays, key):
+    out = np.zeros(x.shape)
+    out[numpy_key(key, arrays)] = g
+    return out
+
+
+SABOTAGE = {
+    "another operand": ("mul", {"rules": (lambda g, y, a, b: g * b, lambda g, y, a, b: g * b)}),
+    "a sign": ("sub", {"rules": (lambda g, y, a, b: g, lambda g, y, a, b: g)}),
+    "a factor": ("tanh", {"rules": (lambda g, y, x: 0.5 * g * (1.0 - y * y),)}),
+    "not un-broadcast": ("sum_to", {"forward": _first_copy}),
+    "not accumulated": ("getitem", {"rules": (_last_place_wins, None)}),
+    "an index": ("stack", {"each": lambda i, g, y, *xs, axis: g[(slice(None),) * axis + (0,)]}),
+}
+
+
+@pytest.mark.parametrize(("name", "wrong"), SABOTAGE.values(), ids=SABOTAGE)
+def test_a_planted_wrong_rule_is_caught(name, wrong, monkeypatch):
+    for attribute, value in wrong.items():
+        monkeypatch.setattr(REGISTRY[name], attribute, value)
+    quick = settings(
+        stateful_step_count=30,
+        max_examples=200,
+        phases=[Phase.generate],
+        report_multiple_bugs=False,
+        database=None,
+    )
+    with pytest.raises(AssertionError, match="leaf"):
+        run_state_machine_as_test(Graphs, settings=quick)

@@ -39,6 +39,7 @@ _LAZY: dict[str, str] = {
     "optim": "optim",
     "player": "viz",
     "save": "serialization",
+    "testing": "testing",
     "training": "training",
 }
 
@@ -71,6 +72,7 @@ __all__ = [
     "player",
     "save",
     "tensor",
+    "testing",
     "training",
     "value_and_grad",
     "vjp",

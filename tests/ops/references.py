@@ -72,7 +72,6 @@ def _standard(x, axis, eps):
 
 
 REFERENCES = {
-    "uniform": lambda generator, shape: generator.random(shape),
     "add": lambda a, b: a + b,
     "sub": lambda a, b: a - b,
     "mul": lambda a, b: a * b,
@@ -202,4 +201,5 @@ REFERENCES = {
     "huber": lambda p, t, delta: np.where(
         np.abs(p - t) < delta, 0.5 * (p - t) ** 2, delta * (np.abs(p - t) - 0.5 * delta)
     ),
+    "uniform": lambda generator, shape: generator.random(shape),
 }

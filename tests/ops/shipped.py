@@ -9,6 +9,7 @@ import pytest
 
 import tinygrad_mlp.autodiff
 import tinygrad_mlp.ops
+import tinygrad_mlp.ops.random
 from tinygrad_mlp.ops import REGISTRY
 from tinygrad_mlp.testing.subject import of_op
 
@@ -25,6 +26,8 @@ def _ours(op):
 SHIPPED = [op for op in REGISTRY.values() if _ours(op) and op is not tinygrad_mlp.autodiff.FREED]
 DIFFERENTIABLE = [op for op in SHIPPED if op.differentiable]
 DRAWABLE = [op for op in SHIPPED if op.domain is not None]
+RANDOM = [op for op in SHIPPED if op in vars(tinygrad_mlp.ops.random).values()]
+"""Ops whose result is drawn: what they compute depends on a generator."""
 
 
 def for_each(ops):

@@ -12,7 +12,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tests.ops.references import REFERENCES
-from tests.ops.shipped import DIFFERENTIABLE, DRAWABLE, SHIPPED, for_each, subject_of
+from tests.ops.shipped import DIFFERENTIABLE, DRAWABLE, RANDOM, SHIPPED, for_each, subject_of
 from tinygrad_mlp.ops.domain import broadcasting
 from tinygrad_mlp.testing.comparison import compare
 from tinygrad_mlp.testing.drawing import Seeded
@@ -21,7 +21,7 @@ from tinygrad_mlp.testing.subject import climb, gradients, of_composition, of_op
 
 ANALYTIC = [op for op in DIFFERENTIABLE if op.domain and op.domain.analytic]
 FUSED = [op for op in DIFFERENTIABLE if op.same_as is not None]
-DECISIONS = [op for op in SHIPPED if op.domain is None and op.name != "uniform"]
+DECISIONS = [op for op in SHIPPED if op.domain is None and op not in RANDOM]
 EDGES = [(op, edge) for op in DRAWABLE for edge in op.domain.edges]
 
 
@@ -87,6 +87,12 @@ def test_ops_without_rules_are_numpy(op, data):
             continue
         with np.errstate(all="ignore"):
             np.testing.assert_array_equal(op.forward(*xs), expected)
+
+
+@for_each(RANDOM)
+def test_ops_that_draw_draw_from_the_generator(op):
+    got = op.forward(np.random.default_rng(3), shape=(2, 3))
+    np.testing.assert_array_equal(got, REFERENCES[op.name](np.random.default_rng(3), shape=(2, 3)))
 
 
 # Products of infinities depend on the order of adding, powers overflow; those have tests above.
