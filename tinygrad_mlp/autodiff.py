@@ -112,7 +112,7 @@ def backpropagate(  # noqa: C901, PLR0912 - the one hot loop, a screen long
     create_graph: bool = False,
     keep_graph: bool = True,
     arrive: Callable[[Node, Array], None],
-) -> None:
+) -> int:
     """Send `seed` from `root` back through its graph, newest node first.
 
     Args:
@@ -121,8 +121,12 @@ def backpropagate(  # noqa: C901, PLR0912 - the one hot loop, a screen long
         create_graph: Hand the rules tensors, so that the backward pass is itself recorded.
         keep_graph: If false, each node forgets its history as soon as it is done with.
         arrive: Called with every node and the whole of its gradient.
+
+    Returns:
+        The birth of the oldest op that was undone.
     """
     order = ancestors(root)
+    oldest = root.birth
     if root.op is None and type(seed) is np.ndarray:
         seed = seed.copy()  # a leaf's gradient is its own array
     waiting = {root.birth: seed}  # gradients on their way, by the birth of their node
@@ -143,6 +147,7 @@ def backpropagate(  # noqa: C901, PLR0912 - the one hot loop, a screen long
             raise _freed(node)
         if node.written > birth:
             raise _overwritten(node, node)
+        oldest = birth
         values = node.operands() if create_graph else node.values
         attrs = node.attrs
         for i, x in enumerate(node.inputs):
@@ -165,6 +170,7 @@ def backpropagate(  # noqa: C901, PLR0912 - the one hot loop, a screen long
                 waiting[key] = gradient
         if not keep_graph:
             node.forget()
+    return oldest
 
 
 def _hooked(node: Node, g: Array) -> Array:

@@ -12,11 +12,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from operator import attrgetter
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
-from tinygrad_mlp.origin import Scope, place, scope_modules
+from tinygrad_mlp.origin import Place, Scope, Site, place, scope_modules
 
-__all__ = ["Node", "ancestors", "module_path", "names"]
+__all__ = [
+    "Cut",
+    "Node",
+    "ancestors",
+    "cut",
+    "describe",
+    "module_path",
+    "names",
+    "noted",
+    "title",
+]
 
 _birth = attrgetter("birth")
 
@@ -115,6 +125,52 @@ def _parameter_paths(nodes: Iterable[Node]) -> dict[int, str]:
         for module in roots.values()
         for path, parameter in module.named_parameters()
     }
+
+
+class Cut(NamedTuple):
+    """Where a path ends that a gradient could have taken.
+
+    Attributes:
+        how: By what: ``detach()``, ``no_grad()``, or an op without a rule.
+        site: Where.
+        birth: Of the tensor on the far side, which does need a gradient.
+        name: What that one is called.
+    """
+
+    how: str
+    site: Site
+    birth: int
+    name: str | None
+
+    @property
+    def place(self) -> Place | None:
+        """The user's line."""
+        return place(self.site)
+
+    def __str__(self) -> str:
+        at = f" at {self.place}" if self.place else ""
+        return f"cut{at} by {self.how}" + (f" on {self.name!r}" if self.name else "")
+
+
+def noted(how: str, site: Site, x: Node) -> dict[str, Any]:
+    """The note that a node without history carries if it was computed from `x`."""
+    return {"cut": how, "at": site, "of": x.birth, "name": x.name, "made": x.site}
+
+
+def cut(node: Node) -> Cut | None:
+    """Read the note: where the history of a node was cut off, if it was."""
+    note = node.attrs
+    if node.op is not None or "cut" not in note:
+        return None
+    spot = place(note["made"])
+    name = note["name"] or (spot.variable if spot else None)
+    return Cut(note["cut"], note["at"], note["of"], name)
+
+
+def title(node: Node) -> str | None:
+    """What a node is called by itself: its name, or the variable it was assigned to."""
+    spot = place(node.site)
+    return node.name or (spot.variable if spot else None)
 
 
 def describe(node: Node, name: Callable[[Node], str] | None = None) -> str:

@@ -13,11 +13,22 @@ import linecache
 import os.path
 import sys
 import threading
+from collections import deque
 from functools import lru_cache
 from types import CodeType, FrameType
 from typing import Any, NamedTuple, TypeAlias
 
-__all__ = ["Place", "Scope", "Site", "here", "place", "scope_modules", "tick", "user_site"]
+__all__ = [
+    "Place",
+    "Scope",
+    "Site",
+    "here",
+    "inside",
+    "place",
+    "scope_modules",
+    "tick",
+    "user_site",
+]
 
 tick = itertools.count(1).__next__
 """The one clock. It numbers nodes and stamps writes, so that order is a comparison of ints."""
@@ -36,9 +47,13 @@ the user's, so its nodes take this one over instead of looking for it once more.
 class _Here(threading.local):
     scope: Scope = None
 
+    def __init__(self) -> None:
+        self.past: deque[int] = deque((0, 0, 0), maxlen=50)
+
 
 here = _Here()
-"""What is going on in this thread: ``here.scope`` is the innermost module call."""
+"""What is going on in this thread: ``here.scope`` is the innermost module call, and
+``here.past`` holds the births of the losses from which backward ran lately."""
 
 _PACKAGE = os.path.dirname(__file__)  # pathlib would add 4 ms to the import
 _USERS_OWN = ("demo.py",)  # written like a user's file, so its lines are shown like a user's
@@ -53,6 +68,8 @@ class _Inside(dict[str, bool]):
 
 
 _inside = _Inside()
+inside = _inside.__getitem__
+"""Whether a source file belongs to the package."""
 
 
 def user_site(depth: int = 2) -> Site:

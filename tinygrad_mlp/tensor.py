@@ -17,7 +17,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from tinygrad_mlp import cells
+from tinygrad_mlp import alarms, cells
 from tinygrad_mlp.autodiff import FREED, backpropagate, first_gradient, grad_enabled
 from tinygrad_mlp.errors import (
     DTypeError,
@@ -28,7 +28,7 @@ from tinygrad_mlp.errors import (
     UsageError,
     aligned,
 )
-from tinygrad_mlp.graph import describe
+from tinygrad_mlp.graph import cut, describe, noted, title
 from tinygrad_mlp.ops import READERS, Array, Attrs, Op, Operand
 from tinygrad_mlp.ops.arithmetic import add
 from tinygrad_mlp.origin import Scope, Site, here, place, tick, user_site
@@ -76,6 +76,7 @@ class Tensor(Operand):
         "requires_grad",
         "scope",
         "site",
+        "stale",
         "values",
         "written",
     )
@@ -117,6 +118,7 @@ class Tensor(Operand):
         self.hooks: dict[int, Callable[[Array], Array | None]] | None = None
         self.birth = tick()
         self.written = 0
+        self.stale = False
         self.scope: Scope = here.scope
         self.site: Site = (self.scope and self.scope[2]) or user_site()
 
@@ -135,6 +137,7 @@ class Tensor(Operand):
     def data(self, value: Any) -> None:
         if cells.watcher is not None:
             cells.watcher.wrote(self, "data")
+        self.stale = True
         if value is self._data:
             self.written = tick()
         else:
@@ -155,11 +158,13 @@ class Tensor(Operand):
 
     @grad.setter
     def grad(self, value: Any) -> None:
-        if value is not None and np.shape(value) != self.shape:
-            raise ShapeError(
-                f"{describe(self)} has shape {self.shape}, its new gradient {np.shape(value)}",
-                why="a gradient has the shape of its tensor",
-            )
+        if value is not None:
+            if np.shape(value) != self.shape:
+                raise ShapeError(
+                    f"{describe(self)} has shape {self.shape}, its new gradient {np.shape(value)}",
+                    why="a gradient has the shape of its tensor",
+                )
+            self.stale = False
         if cells.watcher is not None:
             cells.watcher.wrote(self, "grad")
         self._grad = value if value is None or type(value) in READERS else np.asarray(value)
@@ -205,7 +210,10 @@ class Tensor(Operand):
 
     def detach(self) -> Tensor:
         """The same array (shared) without history: gradients stop here."""
-        return Tensor(self._data, name=self.name, copy=False)
+        t = Tensor(self._data, name=self.name, copy=False)
+        if self.requires_grad:
+            t.attrs = noted("detach()", t.site, self)
+        return t
 
     # -- backward ----------------------------------------------------------------------------
 
@@ -230,11 +238,7 @@ class Tensor(Operand):
             InPlaceError: If a value was overwritten after it had been used.
         """
         if not self.requires_grad:
-            raise GraphError(
-                f"backward() on {describe(self)}",
-                why="nothing that it was computed from needs a gradient",
-                fix="Create the weights with requires_grad=True, outside no_grad().",
-            )
+            raise _unreachable(self)
         seed = first_gradient(self, gradient)
         if create_graph:
             seed = astensor(seed)
@@ -243,7 +247,11 @@ class Tensor(Operand):
         watched = cells.watcher
         if watched is not None:
             watched.phase("backward")
-        backpropagate(
+        elif gradient is None:
+            loss = self._data.item()
+            if loss - loss:  # noqa: PLR0124 - zero, unless it is infinite or no number
+                alarms.not_finite(self)
+        oldest = backpropagate(
             self,
             seed,
             create_graph=create_graph,
@@ -252,6 +260,13 @@ class Tensor(Operand):
         )
         if watched is not None:
             watched.phase("update")
+        if _outdated:
+            _report_outdated()
+        if keep_graph and not create_graph:
+            past = here.past
+            if oldest < past[-3]:
+                alarms.reaches_back(self, past)
+            past.append(self.birth)
 
     def operands(self) -> tuple[Array, ...]:
         """`values` as tensors that are part of the graph, for a backward pass that records."""
@@ -450,6 +465,15 @@ def record(op: Op, inputs: tuple[Array, ...], attrs: Attrs) -> Tensor:
         node.requires_grad = False
         node.op = None
         node.inputs = node.values = ()
+        node.attrs = NOTHING
+        for x in inputs:
+            if x is not None:
+                if "cut" in x.attrs:
+                    node.attrs = x.attrs
+                    break
+                if x.requires_grad:
+                    node.attrs = noted("no_grad()" if needed else op.name, node.site, x)
+                    break
     return node
 
 
@@ -476,15 +500,58 @@ def _as_used(x: Tensor, value: Array) -> Tensor:
 
 def _keep(node: Tensor, gradient: Array) -> None:
     """Store a gradient that arrived: leaves add up, other nodes show the latest."""
-    if node.op is None and node._grad is not None:
-        gradient = node.grad + gradient
+    if node.op is None:
+        if node._grad is None:
+            node.stale = False
+        else:
+            gradient = _added(node, gradient)
     node._grad = gradient
 
 
 def _keep_leaves(node: Tensor, gradient: Array) -> None:
     """As `_keep`, for a graph that is forgotten as it goes."""
     if node.op is None:
-        node._grad = gradient if node._grad is None else node.grad + gradient
+        if node._grad is None:
+            node.stale = False
+            node._grad = gradient
+        else:
+            node._grad = _added(node, gradient)
+
+
+_outdated: list[Tensor] = []
+"""Leaves whose old gradient was older than their values when a backward added to it."""
+
+
+def _added(leaf: Tensor, gradient: Array) -> Array:
+    """The sum of the gradients of several backward passes."""
+    if leaf.stale:
+        leaf.stale = False  # said once; the next step makes it stale again
+        if alarms.worth_saying(leaf):
+            _outdated.append(leaf)
+    return leaf.grad + gradient
+
+
+def _report_outdated() -> None:
+    leaves = _outdated[:]
+    _outdated.clear()
+    alarms.out_of_date(leaves)
+
+
+def _unreachable(root: Tensor) -> GraphError:
+    """The error for a backward pass that can reach nothing, with the place of the cut."""
+    found = cut(root)
+    if found is None:
+        return GraphError(
+            f"backward() on {describe(root)}",
+            why="nothing that it was computed from needs a gradient",
+            fix="Create the weights with requires_grad=True, outside no_grad().",
+        )
+    spot = place(root.site)
+    return GraphError(
+        f"{title(root) or 'the loss'} depends on no parameter",
+        where=str(spot or ""),
+        fix=f"The path was {found}.",
+    )
 
 
 # -- turning things into arrays --------------------------------------------------------------
