@@ -159,7 +159,7 @@ REFERENCES = {
     "mod": np.mod,
     "fmod": np.fmod,
     "copysign": np.copysign,
-    "isnan": lambda x: x != x,
+    "isnan": lambda x: ~((x < 0) | (x >= 0)),
     "isinf": lambda x: np.abs(x) == np.inf,
     "isfinite": lambda x: np.abs(x) < np.inf,
     "signbit": lambda x: np.signbit(x),
