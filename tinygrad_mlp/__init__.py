@@ -14,6 +14,7 @@ import importlib
 import typing
 
 from tinygrad_mlp.autodiff import enable_grad, no_grad
+from tinygrad_mlp.ops.define import define_op
 from tinygrad_mlp.tensor import Tensor, tensor
 from tinygrad_mlp.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
@@ -53,6 +54,7 @@ __all__ = [
     "backward_steps",
     "compile",
     "data",
+    "define_op",
     "draw",
     "enable_grad",
     "evaluate",

@@ -41,7 +41,7 @@ def _rows(pick: Pick) -> tuple[tuple[Any, ...], dict[str, Any]]:
     return (shape,), {"axis": axis}
 
 
-def logsumexp_forward(x: Array, axis: Any, keepdims: bool) -> Array:
+def logsumexp_forward(x: Array, axis: Any, keepdims: Any) -> Array:
     """``log Σ exp(x)``, computed around the largest entry."""
     top, e = exponentials(x, axis)
     total = np.log(np.add.reduce(e, axis, keepdims=keepdims))

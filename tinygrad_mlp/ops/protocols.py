@@ -95,6 +95,8 @@ def call_function(function: Any, args: tuple[Any, ...], kwargs: Any) -> Any:
     answer = BY_NUMPY.get(function)
     if answer is None:
         raise no_rule(name)
+    if len(args) == 1 and not kwargs:
+        return answer(*args)
     if len(args) > 1:
         args, kwargs = _by_name(function, args, kwargs)
     return _answer(name, answer, args, _meaningful(kwargs))

@@ -73,7 +73,7 @@ def centred(x: Array, axis: tuple[int, ...]) -> Array:
     return x - mean.apply((x,), {"axis": axis, "keepdims": True})
 
 
-def var_forward(x: Array, axis: Any, ddof: float, keepdims: bool) -> Array:
+def var_forward(x: Array, axis: Any, ddof: float, keepdims: Any) -> Array:
     """The mean square distance from the mean."""
     d = x - np.add.reduce(x, axis, keepdims=True) / count(x, axis)
     return np.add.reduce(d * d, axis, keepdims=keepdims) / (count(x, axis) - ddof)

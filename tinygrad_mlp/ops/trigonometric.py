@@ -160,7 +160,7 @@ arctan2 = Op(
     notation=call("atan2", r"\operatorname{atan2}"),
     domain=Domain(
         case=broadcasting(2),
-        kink=lambda a, b: np.where(b > 0, np.hypot(a, b), np.abs(a)) * 0.05,
+        kink=lambda a, b: np.hypot(a, np.maximum(b, 0)) * 0.05,
         analytic=False,
         edges=(Edge((0.0, 0.0), (0.0, 0.0)),),
     ),
