@@ -160,6 +160,17 @@ def test_a_model_whose_dtype_changed_after_its_optimiser_was_made_is_not_changed
     assert model.weight.dtype == np.float32
 
 
+@pytest.mark.parametrize("make", [optim.SGD, optim.RMSprop])
+def test_momentum_that_is_switched_on_later_is_not_forgotten_in_silence(make):
+    (w,) = weights([1.0])
+    optimizer = make([w], lr=0.1)
+    optimizer.groups[0].momentum = 0.9
+    w.grad = np.ones(1)
+    with pytest.raises(UsageError, match="decided when the optimiser was made"):
+        optimizer.step()
+    assert w.item() == 1
+
+
 def test_numbers_of_the_state_are_tensors_of_zero_dimensions():
     optimizer = optim.Adam(weights(1.0), lr=0.1)
     (state,) = optimizer.groups[0].state

@@ -10,8 +10,7 @@ it, and a checkpoint holds it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from types import SimpleNamespace
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -19,8 +18,8 @@ import numpy as np
 from tinygrad_mlp.cells import hyper
 from tinygrad_mlp.errors import GraphError, StateError, UsageError
 from tinygrad_mlp.graph import describe
-from tinygrad_mlp.nn import Module
 from tinygrad_mlp.ops import Array
+from tinygrad_mlp.optim.groups import Group, make_groups, refuse_repeats
 from tinygrad_mlp.origin import place, user_site
 from tinygrad_mlp.tensor import Tensor
 
@@ -33,13 +32,6 @@ State: TypeAlias = Mapping[str, Array]
 def uses(owner: Any, name: str) -> bool:
     """Whether a number of an optimiser is other than zero: the steps of a method may differ."""
     return bool(getattr(owner, name))
-
-
-class Group(SimpleNamespace):
-    """Parameters that share their numbers: ``group.lr`` and the like, and ``group.params``."""
-
-    params: list[Tensor]
-    state: list[dict[str, Tensor]]
 
 
 class Optimizer:
@@ -71,9 +63,9 @@ class Optimizer:
     groups: list[Group]
 
     def __init__(self, params: Any, **numbers: Any) -> None:
-        self.groups = list(_groups(params, numbers))
+        self.groups = list(make_groups(params, numbers))
         self._params = [p for group in self.groups for p in group.params]
-        _refuse_repeats(self._params)
+        refuse_repeats(self._params)
         for group in self.groups:
             group.state = [_kept(self.init(p.data, group)) for p in group.params]
         self._pairs = [
@@ -120,17 +112,34 @@ class Optimizer:
                 if isinstance(g, Tensor):
                     g = g.data
                 if state:
-                    old = {name: t.data for name, t in state.items()}
-                    moved_p, new = update(p.data, g, old, group)
-                    if moved_p.dtype != p.dtype:
-                        raise _other_dtype(p, state)
-                    p.data = moved_p
-                    for name, t in state.items():
-                        t.data = new[name]
-                else:
+                    self._step_with_state(p, g, state, group)
+                    continue
+                try:
                     p.data, _ = update(p.data, g, state, group)
+                except KeyError as error:
+                    raise self._forgotten(error) from error
         if not moved:
             raise self._nothing_to_do()
+
+    def _step_with_state(self, p: Tensor, g: Array, state: dict[str, Tensor], group: Group) -> None:
+        """Move one parameter, and what is remembered of it."""
+        old = {name: t.data for name, t in state.items()}
+        try:
+            new_p, new = self.update(p.data, g, old, group)
+        except KeyError as error:
+            raise self._forgotten(error) from error
+        if new_p.dtype != p.dtype:
+            raise _other_dtype(p, state)
+        p.data = new_p
+        for name, t in state.items():
+            t.data = new[name]
+
+    def _forgotten(self, error: KeyError) -> UsageError:
+        return UsageError(
+            f"{type(self).__name__} looks for {error}, which it does not remember",
+            why="what is remembered was decided when the optimiser was made",
+            fix="Make a new optimiser with the numbers that you want now, or return it in init().",
+        )
 
     def zero_grad(self) -> None:
         """Forget all gradients: the next backward starts from nothing."""
@@ -245,69 +254,3 @@ def _differences(
                 yield f"parameter {i}: {name} is missing"
             elif np.shape(value) != t.shape:
                 yield f"parameter {i}: {name} has shape {t.shape} here, {np.shape(value)} there"
-
-
-def _groups(params: Any, numbers: Mapping[str, Any]) -> Iterator[Group]:
-    """The groups that the user described, each with all numbers."""
-    items = list(_listed(params))
-    if not items:
-        raise UsageError(
-            "an optimiser without parameters",
-            why="the model has none, or model.parameters() was used up by an earlier loop",
-            fix="Pass model.parameters(), or a list of them.",
-        )
-    if not isinstance(items[0], Mapping):
-        items = [{"params": items}]
-    for item in items:
-        own = dict(item)
-        group = list(_listed(own.pop("params", None)))
-        for p in group:
-            if not isinstance(p, Tensor):
-                raise UsageError(
-                    f"an optimiser got a {type(p).__name__}, which is no parameter",
-                    fix="Pass tensors with requires_grad=True, as model.parameters() does.",
-                )
-            if p.op is not None:
-                raise UsageError(
-                    f"an optimiser got {describe(p)}, which was computed",
-                    why="moving it would not move what it was computed from",
-                    fix="Pass the tensors that you created.",
-                )
-        unknown = own.keys() - numbers.keys()
-        if unknown:
-            raise UsageError(
-                f"a group sets {', '.join(sorted(unknown))}",
-                fix=f"This optimiser has {', '.join(numbers)}.",
-            )
-        yield Group(params=group, **{**numbers, **own})
-
-
-def _listed(params: Any) -> Iterable[Any]:
-    """The parameters as something to loop over, or what to write instead."""
-    if isinstance(params, Module):
-        raise UsageError(
-            f"an optimiser got the module {type(params).__name__}", fix="Pass net.parameters()."
-        )
-    if callable(params):
-        raise UsageError(
-            "an optimiser got a method, not what it gives", fix="Pass net.parameters(), with ()."
-        )
-    if isinstance(params, Tensor):
-        return [params]
-    if not isinstance(params, Iterable):
-        raise UsageError(
-            f"an optimiser got a {type(params).__name__}", fix="Pass net.parameters()."
-        )
-    return params
-
-
-def _refuse_repeats(params: list[Tensor]) -> None:
-    seen: set[int] = set()
-    for p in params:
-        if p.birth in seen:
-            raise UsageError(
-                f"{describe(p)} was passed to an optimiser twice",
-                why="it would take every step twice",
-                fix="Pass each parameter once.",
-            )
-        seen.add(p.birth)

@@ -1,0 +1,91 @@
+"""Parameter groups: what an optimiser is made with, checked.
+
+This file knows what may be passed as parameters, and what to write instead of what may not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from types import SimpleNamespace
+from typing import Any
+
+from tinygrad_mlp.errors import UsageError
+from tinygrad_mlp.graph import describe
+from tinygrad_mlp.nn import Module
+from tinygrad_mlp.tensor import Tensor
+
+__all__ = ["Group", "make_groups", "refuse_repeats"]
+
+
+class Group(SimpleNamespace):
+    """Parameters that share their numbers: ``group.lr`` and the like, and ``group.params``."""
+
+    params: list[Tensor]
+    state: list[dict[str, Tensor]]
+
+
+def make_groups(params: Any, numbers: Mapping[str, Any]) -> Iterator[Group]:
+    """The groups that the user described, each with all numbers."""
+    items = list(_listed(params))
+    if not items:
+        raise UsageError(
+            "an optimiser without parameters",
+            why="the model has none, or model.parameters() was used up by an earlier loop",
+            fix="Pass model.parameters(), or a list of them.",
+        )
+    if not isinstance(items[0], Mapping):
+        items = [{"params": items}]
+    for item in items:
+        own = dict(item)
+        group = list(_listed(own.pop("params", None)))
+        for p in group:
+            if not isinstance(p, Tensor):
+                raise UsageError(
+                    f"an optimiser got a {type(p).__name__}, which is no parameter",
+                    fix="Pass tensors with requires_grad=True, as model.parameters() does.",
+                )
+            if p.op is not None:
+                raise UsageError(
+                    f"an optimiser got {describe(p)}, which was computed",
+                    why="moving it would not move what it was computed from",
+                    fix="Pass the tensors that you created.",
+                )
+        unknown = own.keys() - numbers.keys()
+        if unknown:
+            raise UsageError(
+                f"a group sets {', '.join(sorted(unknown))}",
+                fix=f"This optimiser has {', '.join(numbers)}.",
+            )
+        yield Group(params=group, **{**numbers, **own})
+
+
+def _listed(params: Any) -> Iterable[Any]:
+    """The parameters as something to loop over, or what to write instead."""
+    if isinstance(params, Module):
+        raise UsageError(
+            f"an optimiser got the module {type(params).__name__}", fix="Pass net.parameters()."
+        )
+    if callable(params):
+        raise UsageError(
+            "an optimiser got a method, not what it gives", fix="Pass net.parameters(), with ()."
+        )
+    if isinstance(params, Tensor):
+        return [params]
+    if not isinstance(params, Iterable):
+        raise UsageError(
+            f"an optimiser got a {type(params).__name__}", fix="Pass net.parameters()."
+        )
+    return params
+
+
+def refuse_repeats(params: list[Tensor]) -> None:
+    """Raise if a parameter is in the list twice."""
+    seen: set[int] = set()
+    for p in params:
+        if p.birth in seen:
+            raise UsageError(
+                f"{describe(p)} was passed to an optimiser twice",
+                why="it would take every step twice",
+                fix="Pass each parameter once.",
+            )
+        seen.add(p.birth)
