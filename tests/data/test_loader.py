@@ -113,6 +113,8 @@ def test_what_cannot_be_a_data_set_is_said():
         data.DataLoader({1, 2}, 1, shuffle=True)
     with pytest.raises(UsageError, match="a int is no data set"):
         data.DataLoader(3, 1)
+    with pytest.raises(UsageError, match=r"Pass a tuple, \(X, Y\)"):
+        data.DataLoader([np.ones(3), np.ones(3)], 1)
     with pytest.raises(DataError, match="different numbers of parts"):
         list(data.DataLoader([(1, 2), (1,)], 2))
 

@@ -13,7 +13,7 @@ import pytest
 
 import tinygrad_mlp as tg
 from tinygrad_mlp import Tensor, data, nn, optim
-from tinygrad_mlp.errors import ShapeError, UsageError
+from tinygrad_mlp.errors import DataError, ShapeError, UsageError
 from tinygrad_mlp.training import (
     BestWeights,
     Callback,
@@ -67,7 +67,8 @@ def run(net=None, **options):
     net = net or model()
     options = {"epochs": 4, "batch_size": 8, **options}
     optimizer = options.pop("optimizer", None) or optim.SGD(net.parameters(), lr=0.1)
-    return fit(net, (X, Y), loss=nn.MSELoss(), optimizer=optimizer, **options)
+    loss = options.pop("loss", nn.MSELoss())
+    return fit(net, (X, Y), loss=loss, optimizer=optimizer, **options)
 
 
 def test_the_same_seed_is_the_same_run_bit_for_bit():
@@ -171,6 +172,17 @@ def test_a_plain_function_is_told_of_every_epoch():
         run(callbacks=[EarlyStopping])
     with pytest.raises(UsageError, match="of type int"):
         run(callbacks=[3])
+
+
+def test_data_without_targets_says_so_and_sets_may_be_given_in_every_form():
+    net = model()
+    with pytest.raises(DataError, match="no target"):
+        fit(net, X, loss=nn.MSELoss(), optimizer=optim.SGD(net.parameters(), lr=0.1))
+    found = [evaluate(net, given, nn.MSELoss())["loss"]
+             for given in ((X, Y), data.ArrayDataset(X, Y), data.DataLoader((X, Y)))]  # fmt: skip
+    assert len(set(found)) == 1
+    with pytest.raises(ShapeError, match="needs one number"):
+        run(net, loss=nn.MSELoss(reduction="none"))
 
 
 def test_several_inputs_and_a_loader_of_ones_own():

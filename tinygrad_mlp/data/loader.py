@@ -58,6 +58,16 @@ class DataLoader:
             raise UsageError(
                 f"batch_size is {size!r}", why="it counts samples", fix="Use 1 or more."
             )
+        if (
+            isinstance(data, list)
+            and data
+            and all(isinstance(a, np.ndarray | Tensor) for a in data)
+        ):
+            raise UsageError(
+                f"a list of {len(data)} arrays",
+                why="it could be arrays of samples, or samples without targets",
+                fix="Pass a tuple, (X, Y), or a list of samples, [(x, y), …].",
+            )
         self.dataset: Any = ArrayDataset(*data) if isinstance(data, tuple) else data
         self.batch_size = int(size)
         self.shuffle = shuffle

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from tinygrad_mlp.autodiff import no_grad
-from tinygrad_mlp.data import ArrayDataset
+from tinygrad_mlp.data import ArrayDataset, DataLoader
 from tinygrad_mlp.nn import Module
 from tinygrad_mlp.ops import Array
 from tinygrad_mlp.tensor import Tensor
@@ -49,7 +49,7 @@ def predict(model: Module, *inputs: Any, batch_size: int = 4096) -> Array:
     >>> predict(nn.Linear(2, 1), np.zeros((3, 2))).shape
     (3, 1)
     """
-    arrays = ArrayDataset(*inputs).arrays
+    arrays = parts_of(inputs)
     starts = range(0, max(len(arrays[0]), 1), batch_size)
     with in_use(model):
         parts = [model(*(a[i : i + batch_size] for a in arrays)) for i in starts]
@@ -64,7 +64,7 @@ def evaluate(
 
     Args:
         model: The model; it runs in evaluation mode.
-        data: ``(X, Y)``: inputs, and the targets last.
+        data: ``(X, Y)``: inputs, and the targets last; or an `ArrayDataset`, or its loader.
         loss: ``loss(prediction, target)``.
         metrics: Functions of arrays (prediction, target), such as `accuracy`.
 
@@ -77,13 +77,20 @@ def evaluate(
     >>> evaluate(nn.Identity(), (X, X), nn.MSELoss(), [r2])
     {'loss': 0.0, 'r2': 1.0}
     """
-    *inputs, target = ArrayDataset(*data).arrays
+    *inputs, target = parts_of(data)
     prediction = predict(model, *inputs)
     with no_grad():
         found = {"loss": float(loss(Tensor(prediction, copy=False), target).item())}
     for name, metric in named_metrics(metrics).items():
         found[name] = float(metric(prediction, target))
     return found
+
+
+def parts_of(data: Any) -> tuple[Array, ...]:
+    """The arrays of a data set, however it was given."""
+    if isinstance(data, DataLoader):
+        data = data.dataset
+    return data.arrays if isinstance(data, ArrayDataset) else ArrayDataset(*data).arrays
 
 
 def named_metrics(metrics: Metrics) -> dict[str, Metric]:

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from tinygrad_mlp.data import DataLoader
-from tinygrad_mlp.errors import UsageError
+from tinygrad_mlp.errors import DataError, UsageError
 from tinygrad_mlp.nn import Module
 from tinygrad_mlp.optim import Optimizer, Schedule, clip_grad_norm_
 from tinygrad_mlp.tensor import Tensor
@@ -134,6 +134,10 @@ def _step(
     params = [p for group in optimizer.groups for p in group.params]
 
     def step(*batch: Tensor) -> Any:
+        if len(batch) < 2:
+            raise DataError(
+                "a sample has one part, and no target", fix="Pass (X, Y), with the targets last."
+            )
         optimizer.zero_grad()
         if accumulate == 1:
             *inputs, target = batch
