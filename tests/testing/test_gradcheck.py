@@ -11,7 +11,7 @@ from tests.planted import planted
 from tinygrad_mlp.errors import GradientMismatchError, UsageError
 from tinygrad_mlp.testing import gradcheck
 from tinygrad_mlp.testing.differences import by_complex_step, by_differences
-from tinygrad_mlp.testing.strategies import graphs
+from tinygrad_mlp.testing.strategies import graphs, layer_stacks
 
 
 def test_differences_know_nothing_of_rules():
@@ -77,6 +77,30 @@ def test_a_model_with_its_parameters_as_inputs():
     rng = np.random.default_rng(1)
     shapes = ((4, 2), (3, 2), (3,), (1, 3))
     assert gradcheck(model, *(rng.normal(size=shape) for shape in shapes), order=2)
+
+
+@given(drawn=layer_stacks())
+def test_a_model_and_its_own_parameters(drawn):
+    model, x = drawn
+    before = [(p, p.data, p.birth) for p in model.parameters()]
+    assert gradcheck(model, x, parameters=model.parameters(), order=2, relative=1e-6)
+    for p, data, birth in before:
+        assert (p.data is data, p.birth, p.op, p.grad) == (True, birth, None, None)
+
+
+def test_parameters_are_told_by_name_and_given_back_after_a_mistake():
+    w = tg.Tensor(np.full(2, 3.0, np.float32), requires_grad=True, name="weights")
+    with broken(lambda g, y, x: g * x) as op:
+        report = gradcheck(lambda x: op(w) * x, [1.0, 2.0], parameters=[w], raises=False)
+        with pytest.raises(ZeroDivisionError):
+            gradcheck(lambda x: w * (1 / 0), [1.0], parameters=[w])
+    (mismatch,) = report.mismatches
+    assert mismatch.label == "weights"
+    assert w.is_leaf
+    assert w.requires_grad
+    assert w.dtype == np.float32
+    (w * 2).sum().backward()
+    np.testing.assert_array_equal(w.grad, [2.0, 2.0])
 
 
 # ------------------------------------------------------------------ wrong ones

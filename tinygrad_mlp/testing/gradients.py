@@ -6,7 +6,7 @@ it compares with comes from `differences`, what it says of a mismatch from `diag
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy as np
 from tinygrad_mlp.errors import GradientMismatchError, UsageError
 from tinygrad_mlp.ops import Array
 from tinygrad_mlp.tensor import Tensor
+from tinygrad_mlp.testing.borrowing import borrowed
 from tinygrad_mlp.testing.bugs import Bug, Observation
 from tinygrad_mlp.testing.comparison import Mismatch, Tolerance, compare
 from tinygrad_mlp.testing.diagnosis import name_the_bug
@@ -50,6 +51,7 @@ class GradientReport:
 def gradcheck(
     f: Callable[..., Any],
     *xs: Any,
+    parameters: Iterable[Tensor] = (),
     order: int = 1,
     relative: float = 1e-7,
     absolute: float = 1e-9,
@@ -62,6 +64,8 @@ def gradcheck(
         f: A function of tensors with a tensor as its result, of any shape, or several.
         xs: The point: numbers, lists, arrays or tensors. Whole-number arrays are handed on as
             they are, without a gradient.
+        parameters: Tensors that `f` reads by itself, as a model does its weights: their gradients
+            are checked too.
         order: The highest order; 2 checks the gradients of the gradients too.
         relative: The tolerance, relative to the sum of the absolute contributions.
         absolute: The tolerance relative to the arriving gradients and to the outputs.
@@ -79,25 +83,37 @@ def gradcheck(
     """
     if order < 1:
         raise UsageError(f"gradcheck to order {order}", fix="The lowest order is 1.")
-    subject = _subject(f, xs, names)
+    weights = list(parameters)
+    with borrowed(weights, f) as function:
+        subject = _subject(f, function, weights, xs, names)
+        report = _checked(subject, order, Tolerance(relative, absolute))
+    if raises and not report:
+        error = GradientMismatchError(str(report))
+        error.report = report
+        raise error
+    return report
+
+
+def _checked(subject: Subject, order: int, tolerance: Tolerance) -> GradientReport:
+    """The mismatches of the lowest order that has any."""
     gs = [_seed(y) for y in subject.compute(subject.inputs)]
-    tolerance = Tolerance(relative, absolute)
     for k, one, arriving in climb(subject, gs, order):
         found = compare(one, arriving, order=k, tolerance=tolerance)
         if found:
             hinted = tuple(replace(each, hints=_hints(one, each)) for each in found)
-            report = GradientReport(subject.name, order, hinted)
-            if raises:
-                error = GradientMismatchError(str(report))
-                error.report = report
-                raise error
-            return report
+            return GradientReport(subject.name, order, hinted)
     return GradientReport(subject.name, order)
 
 
-def _subject(f: Callable[..., Any], xs: Sequence[Any], names: Sequence[str]) -> Subject:
-    """The function of its float inputs alone."""
-    given = [x.data if isinstance(x, Tensor) else x for x in xs]
+def _subject(
+    f: Callable[..., Any],
+    function: Callable[..., Any],
+    weights: Sequence[Tensor],
+    xs: Sequence[Any],
+    names: Sequence[str],
+) -> Subject:
+    """The function of its float inputs alone, weights first."""
+    given = [x.data if isinstance(x, Tensor) else x for x in (*weights, *xs)]
     arrays = [x if isinstance(x, np.ndarray) else Tensor(x).data for x in given]
     places = [i for i, x in enumerate(arrays) if x.dtype.kind == "f"]
 
@@ -105,10 +121,11 @@ def _subject(f: Callable[..., Any], xs: Sequence[Any], names: Sequence[str]) -> 
         inputs: list[Any] = list(arrays)
         for i, x in zip(places, tensors, strict=True):
             inputs[i] = x
-        return f(*inputs)
+        return function(*inputs)
 
-    known = of_function(f, arrays, labels=names)
-    titles = [getattr(x, "name", None) or known.labels[i] for i, x in enumerate(xs)]
+    known = of_function(f, arrays[len(weights) :], labels=names)
+    titles = [p.name or f"parameter {k}" for k, p in enumerate(weights)]
+    titles += [getattr(x, "name", None) or known.labels[i] for i, x in enumerate(xs)]
     return of_function(
         moving,
         [np.asarray(arrays[i], dtype=np.float64) for i in places],
