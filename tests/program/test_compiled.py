@@ -105,6 +105,13 @@ def test_a_returned_array_is_the_callers():
         assert_close(result, training.model(tg.Tensor(x * k)).data)
 
 
+def test_a_tuple_of_one_stays_a_tuple():
+    step = tg.compile(lambda x: (x * 2.0,))
+    for _ in range(4):
+        (y,) = step(np.ones(2))
+        assert y.data.tolist() == [2.0, 2.0]
+
+
 def test_gradients_add_up_as_in_eager_mode():
     def make():
         training = Training(nn.MLP(3, [4], 2, rng=0))

@@ -17,7 +17,7 @@ from tinygrad_mlp.program.code import Code, literal, written
 from tinygrad_mlp.program.ir import Cell, Equation, Program, Var
 from tinygrad_mlp.program.memory import Plan, Region
 from tinygrad_mlp.program.packing import packed
-from tinygrad_mlp.program.writer import Writer, wrapped
+from tinygrad_mlp.program.writer import Writer, bare_or_tuple, wrapped
 
 __all__ = ["Made", "buffered"]
 
@@ -93,7 +93,7 @@ class _Emitter:
             self._line(number, line)
         self._settle()
         outputs = [self._result(v) for v in self.program.outputs]
-        body = [*self.writer.lines, *self.at_last, *wrapped("return ", outputs, "")]
+        body = [*self.writer.lines, *self.at_last, f"return {bare_or_tuple(outputs)}"]
         lines = [
             *wrapped("def make", self.region_names, ":"),
             *(f"    {line}" for line in self.once),
@@ -111,7 +111,7 @@ class _Emitter:
         """Cells that are updated together lie side by side; the rest fill what is left."""
         laid: set[int] = set()
         for k, pack in enumerate(self.packs.packs):
-            cells = [self.plan.befores.get(id(v)) or self.plan.homes.get(id(v)) for v in pack]
+            cells = [self.plan.befores.get(id(v)) or self._new_home(v) for v in pack]
             whole = [c for c in cells if c is not None and id(c) not in laid]
             if len(whole) == len(pack) and all(
                 self.plan.root(c.after) is v or c.before is v
@@ -129,10 +129,17 @@ class _Emitter:
             for i, v in enumerate(pack):
                 if k in self.pack_names:
                     cell = self.plan.befores.get(id(v)) or self.plan.homes[id(v)]
+                    if id(v) not in self.plan.befores:
+                        self.settled.add(id(cell))
                     self._bind(v, self._shaped(self.home_names[id(cell)], cell.after.shape, v))
         for v_id, cell in self.plan.befores.items():
             self.names.setdefault(v_id, self.home_names[id(cell)])
             self.static.add(v_id)
+
+    def _new_home(self, v: Any) -> Cell | None:
+        """The home of a variable, if what the cell held before is not read."""
+        cell = self.plan.homes.get(id(v))
+        return cell if cell is not None and cell.before is None else None
 
     def _region(self, cells: list[Cell]) -> str:
         region = Region(cells, cells[0].after.dtype)
@@ -255,7 +262,11 @@ class _Emitter:
         else:
             codes = tuple(self._code(x) for x in e.inputs)
             name = self.writer.names.fresh(e.output.name or "t")
-            self.writer.assign(written(e.op, codes, e.attrs), name)
+            if e.op.forward is np.dot and id(e.inputs[0]) in self.static:
+                head = self._once(f"{codes[0].name}.dot", f"{codes[0].name}_dot")
+                self.writer.lines.append(f"{name} = {head}({self._operand(e.inputs[1], None)})")
+            else:
+                self.writer.assign(written(e.op, codes, e.attrs), name)
             self.names[id(e.output)] = name
         self._release(number, line, "")
 

@@ -44,6 +44,7 @@ class Recording:
         self.began = tick()
         self.known: dict[tuple[int, str], Cell] = {}
         self.nodes: list[Tensor] = []
+        self.ops: dict[int, Op] = {}  # nodes forget theirs with keep_graph=False
         self.modules: dict[int, Any] = {}
         self.result: Any = None
 
@@ -106,7 +107,7 @@ class Recording:
                     self.read(x, "data")
                     self._watch_gradient(x)
         node = record(op, inputs, attrs)
-        self._seen(node)
+        self._seen(node, op)
         return node
 
     def draw(self, op: Op, inputs: tuple[Array, ...], attrs: Attrs) -> Any:
@@ -129,8 +130,9 @@ class Recording:
         finally:
             self.program.edge = outer
 
-    def _seen(self, node: Tensor) -> None:
+    def _seen(self, node: Tensor, op: Op) -> None:
         self.nodes.append(node)
+        self.ops[node.birth] = op
         for module in scope_modules(node.scope):
             self.modules[id(module)] = module
 
@@ -182,7 +184,7 @@ class Recording:
         """Call variables what the user calls the tensors that held them."""
         owners = [cell.owner for cell in self.program.cells if isinstance(cell.owner, Tensor)]
         nodes = {t.birth: t for t in (*owners, *self.nodes)}
-        called = names(nodes[birth] for birth in sorted(nodes))
+        called = names(_Named(nodes[b], self.ops.get(b)) for b in sorted(nodes))
         called.update(self._names_of_state(called))
         for cell in self.program.cells:
             if isinstance(cell.owner, Tensor):
@@ -204,6 +206,14 @@ class Recording:
                 for name, t in state.items():
                     if t.birth in called:
                         yield t.birth, f"{called.get(p.birth, 'p')}.{name}"
+
+
+class _Named:
+    """What the namer asks a node."""
+
+    def __init__(self, node: Tensor, op: Op | None) -> None:
+        self.name, self.birth, self.site, self.scope = node.name, node.birth, node.site, node.scope
+        self.op = op
 
 
 def _inside(x: Any) -> Any:

@@ -8,7 +8,9 @@ number or model that the function finds in its surroundings. It does not know wh
 from __future__ import annotations
 
 import re
+from ast import literal_eval
 from collections.abc import Callable, Iterator
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,6 +22,8 @@ from tinygrad_mlp.tensor import Tensor
 
 __all__ = ["Fact", "agreed", "checker", "facts", "tests"]
 
+_WHOLE = "{0} == {1}"
+_ENTRY = re.compile(r"\{0\}\[(.*)\] == \{1\}")
 _PLAIN = (bool, int, float, str, type(None), np.dtype, type)
 
 
@@ -114,7 +118,27 @@ def tests(program: Program, kept: list[Fact], space: dict[str, Any]) -> list[str
         conditions.append(
             f"type(x{i}) is ndarray and x{i}.dtype is dtype_{i} and x{i}.shape == shape_{i}"
         )
-    for i, fact in enumerate(kept):
+    whole = [fact for fact in kept if fact.test == _WHOLE]
+    space["dicts"] = [fact.holder for fact in whole]
+    space["were"] = [fact.value for fact in whole]
+    if whole:
+        conditions.append("dicts == were")
+    rest, entries = [], {}
+    for fact in kept:
+        if fact.test == _WHOLE:
+            continue
+        entry = _ENTRY.fullmatch(fact.test) if type(fact.holder) is dict else None
+        if entry is None:
+            rest.append(fact)
+        else:
+            entries.setdefault(id(fact.holder), []).append((fact.holder, entry[1], fact.value))
+    for i, found in enumerate(entries.values()):  # several entries of one dict in one go
+        space[f"dict_{i}"] = found[0][0]
+        space[f"entries_{i}"] = itemgetter(*(literal_eval(name) for _, name, _ in found))
+        values = tuple(value for *_, value in found)
+        space[f"expected_{i}"] = values if len(values) > 1 else values[0]
+        conditions.append(f"entries_{i}(dict_{i}) == expected_{i}")
+    for i, fact in enumerate(rest):
         space[f"holder_{i}"], space[f"value_{i}"] = fact.holder, fact.value
         plain = fact.value is None or isinstance(fact.value, bool)
         value = repr(fact.value) if plain else f"value_{i}"
@@ -152,7 +176,7 @@ def _modules(recording: Recording) -> Iterator[Any]:
 
 
 def _dictionary(holder: dict[str, Any]) -> Fact:
-    return Fact(holder, "{0} == {1}", {name: _copied(value) for name, value in holder.items()})
+    return Fact(holder, _WHOLE, {name: _copied(value) for name, value in holder.items()})
 
 
 def _attribute(holder: Any, name: str, value: Any) -> Fact:

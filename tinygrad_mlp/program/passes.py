@@ -24,6 +24,7 @@ __all__ = [
     "dead_code",
     "early_products",
     "run",
+    "unclamped",
     "unread_cells",
 ]
 
@@ -163,6 +164,34 @@ def early_products(program: Program) -> Program:
         if e.op is mul and all(type(x) is Var for x in e.inputs):
             made[id(e.output)] = e
     return dead_code(program.with_equations(result))
+
+
+def unclamped(program: Program) -> Program:
+    """``e / (1 + e)`` of ``e = exp(min(x, 709))`` without the minimum.
+
+    The quotient is 1 from 37 on; only an exponent beyond 709 makes a difference, and Python's own
+    ``exp`` raises there. So this is for programs of Python numbers, whose errors are caught.
+    """
+    made = {id(e.output): e for e in program.equations}
+    users: dict[int, list[Equation]] = {}
+    for e in program.equations:
+        for x in e.inputs:
+            users.setdefault(id(x), []).append(e)
+    results = {id(v) for v in program.results}
+    changed: dict[int, Equation] = {}
+    for e in program.equations:
+        inner = made.get(id(e.inputs[0])) if e.op.name == "exp" else None
+        if inner is None or inner.op.name != "minimum" or id(e.output) in results:
+            continue
+        x, limit = inner.inputs
+        names = sorted(user.op.name for user in users.get(id(e.output), []))
+        if names == ["add", "div"] and type(limit) is float and limit > 700:
+            total = next(u for u in users[id(e.output)] if u.op.name == "add")
+            quotient = next(u for u in users[id(e.output)] if u.op.name == "div")
+            if _is(total.inputs[0], 1) and quotient.inputs[0] is e.output and quotient.inputs[1] is total.output:
+                changed[id(e.output)] = replace(e, inputs=(x,))
+    kept = [changed.get(id(e.output), e) for e in program.equations]
+    return dead_code(program.with_equations(kept))
 
 
 def _when(equation: Equation, when: dict[int, tuple[int, int]], number: int) -> tuple[int, int]:

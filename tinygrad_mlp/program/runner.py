@@ -19,6 +19,7 @@ from tinygrad_mlp.program.buffers import Made, buffered
 from tinygrad_mlp.program.guards import Fact, checker, tests
 from tinygrad_mlp.program.ir import Cell, Program
 from tinygrad_mlp.program.memory import lives_on
+from tinygrad_mlp.program.passes import unclamped
 from tinygrad_mlp.program.scalars import scalars
 from tinygrad_mlp.tensor import Tensor
 
@@ -46,7 +47,7 @@ class Runner:
     ) -> None:
         self.program = program
         self.made: Made = buffered(program)
-        self.scalar_text = scalars(program, self.made)
+        self.scalar_text = scalars(unclamped(program), self.made)
         self._make = _built(self.made.text, self.made.constants)["make"]
         self._make_scalars = _built(self.scalar_text, {})["make"] if self.scalar_text else None
         self.cells = [cell for region in self.made.regions for cell in region.cells]
@@ -62,6 +63,11 @@ class Runner:
     # -- memory ------------------------------------------------------------------------------
 
     def _home(self) -> None:
+        """New memory for all state; then count who holds it: nobody but the tensors and us."""
+        self._move()
+        self.space["counts"] = [*map(sys.getrefcount, self.space["held"])]
+
+    def _move(self) -> None:
         """New memory for all state, with what the tensors hold in it."""
         flats = [np.empty(region.size, region.dtype) for region in self.made.regions]
         views: list[Array] = []
@@ -78,13 +84,10 @@ class Runner:
         space["step"], space["epoch"] = (
             self._make_scalars(*flats) if self._make_scalars else (self.careful, None)
         )
-        space["held"] = held_now = [*views, *flats]
+        space["held"] = [*views, *flats]
         for i, (cell, view) in enumerate(zip(self.cells, views, strict=True)):
             setattr(cell.owner, _SLOT[cell.slot], view)
             space[f"view_{i}"] = view
-        view = None
-        del flats
-        space["counts"] = [*map(sys.getrefcount, held_now)]
 
     @property
     def forms(self) -> dict[str, str]:
@@ -130,6 +133,8 @@ class Runner:
             rows = [step(*xs, *given) for xs in each]
         space["finish"]()
         count = len(self.program.outputs)
+        if count == 1:
+            return [np.array(rows)]
         return [np.array([row[k] for row in rows]) for k in range(count)]
 
     # -- the function that is called ---------------------------------------------------------
@@ -157,7 +162,10 @@ class Runner:
                 "except (ArithmeticError, ValueError):",
                 f"    results = careful({given})",
             ]
-        give = "leaf(array(results[0]))" if single else "tuple([leaf(array(r)) for r in results])"
+        give = "leaf(array(results))"
+        if not single:
+            alone = len(self.program.outputs) == 1
+            give = f"({give},)" if alone else "tuple([leaf(array(r)) for r in results])"
         unpack = [f"if type({n}) is Tensor and {n}.op is None: {n} = {n}._data" for n in names]
         guard = [
             "try:",

@@ -21,7 +21,7 @@ from tinygrad_mlp.program.buffers import Made
 from tinygrad_mlp.program.ir import Equation, Program, Var
 from tinygrad_mlp.program.memory import Region
 from tinygrad_mlp.program.naming import Names, identifier
-from tinygrad_mlp.program.writer import tuple_text, wrapped
+from tinygrad_mlp.program.writer import bare_or_tuple, tuple_text, wrapped
 
 __all__ = ["scalars"]
 
@@ -212,7 +212,7 @@ class _Scalariser:
             for r in self.made.regions
         ]
         lines, write = _lines(self.book, self.names, self.hints, [*outputs, *state])
-        results = tuple_text(_nested(o, write, "array({})") for o in outputs)
+        results = bare_or_tuple([_nested(o, write, "array({})") for o in outputs])
         packs = [
             list(wrapped(f"pack_{name}", [name, "0", *map(write, nodes)], ""))
             for (name, _), nodes in zip(regions, state, strict=True)

@@ -15,7 +15,7 @@ from tinygrad_mlp.ops import Array
 from tinygrad_mlp.program.code import LOWEST, Code, literal
 from tinygrad_mlp.program.naming import Names
 
-__all__ = ["Writer", "tuple_text", "wrapped"]
+__all__ = ["Writer", "bare_or_tuple", "tuple_text", "wrapped"]
 
 WIDTH = 92
 
@@ -114,6 +114,11 @@ def tuple_text(items: Any) -> str:
     """
     texts = list(items)
     return f"({', '.join(texts)},)" if len(texts) == 1 else f"({', '.join(texts)})"
+
+
+def bare_or_tuple(texts: list[str]) -> str:
+    """One thing as it is, several as a tuple."""
+    return texts[0] if len(texts) == 1 else tuple_text(texts)
 
 
 def wrapped(head: str, items: list[str], tail: str) -> Iterator[str]:
