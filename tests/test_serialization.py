@@ -10,6 +10,7 @@ import random
 import signal
 import struct
 import time
+import warnings
 import zipfile
 
 import numpy as np
@@ -214,7 +215,11 @@ def test_being_killed_while_saving_leaves_the_old_file_or_the_new_one(kind, tmp_
     seen = set()
     for _ in range(100):
         first = int(tg.load(path)["version"]) + 1
-        child = os.fork()
+        with warnings.catch_warnings():
+            # From Python 3.12 on it warns where threads run, as pytest-xdist's do; the child
+            # takes none of their locks.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            child = os.fork()
         if child == 0:  # save newer and newer versions until the end
             try:
                 for version in itertools.count(first):
