@@ -128,6 +128,17 @@ tg.save(net.state_dict(), out)
 """
 
 
+def wait_for_another(path, process):
+    """Wait until the file has been written or replaced once more, or the process is done."""
+
+    def number():
+        return path.stat().st_ino if path.exists() else None
+
+    before = number()
+    while number() == before and process.poll() is None:
+        time.sleep(0.0002)
+
+
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
 def test_killed_at_any_moment_and_started_again(tmp_path):
     def start(name):
@@ -140,19 +151,17 @@ def test_killed_at_any_moment_and_started_again(tmp_path):
         ]
         return subprocess.Popen(command)
 
-    assert start("whole").wait(timeout=60) == 0
-    chance, kills = Random(3), 0
-    process = start("killed")
-    while not (tmp_path / "killed.npz").exists():
-        if (tmp_path / "killed.run.npz").exists() and kills < 6:
-            time.sleep(chance.uniform(0.1, 0.7))
-            if process.poll() is None:
-                process.kill()
-                kills += 1
-            process.wait(timeout=60)
-            process = start("killed")
-        time.sleep(0.01)
-        assert process.poll() in {None, 0}
-    process.wait(timeout=60)
-    assert kills >= 1
+    assert start("whole").wait(timeout=120) == 0
+    chance, checkpoint = Random(3), tmp_path / "killed.run.npz"
+    kills = 0
+    for _ in range(6):
+        process = start("killed")
+        for _ in range(chance.randint(1, 8)):
+            wait_for_another(checkpoint, process)
+        time.sleep(chance.uniform(0, 0.003))
+        kills += process.poll() is None
+        process.kill()
+        process.wait()
+    assert start("killed").wait(timeout=120) == 0
+    assert kills >= 3
     assert same(load(tmp_path / "killed.npz"), load(tmp_path / "whole.npz"))
