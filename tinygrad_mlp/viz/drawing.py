@@ -116,9 +116,9 @@ def result_of(what: Any, inputs: tuple[Any, ...]) -> tuple[Tensor | None, Failur
         except (TinygradError, ValueError, TypeError) as error:
             failure = _failure(error)
             for x in failure.inputs:
-                _call_after_its_op(x, start)
+                _call(x, start, "last")
             return None, failure
-        _call_after_its_op(made, start)
+        _call(made, start, "output")
         return result_of(made, ())
     if isinstance(what, tuple | list) and what and isinstance(what[0], Tensor):
         return what[0], None
@@ -130,10 +130,10 @@ def result_of(what: Any, inputs: tuple[Any, ...]) -> tuple[Tensor | None, Failur
     )
 
 
-def _call_after_its_op(made: Any, start: int) -> None:
+def _call(made: Any, start: int, name: str) -> None:
     """Name what this call made: its line is the line of draw(), and so is its variable."""
     if isinstance(made, Tensor) and made.op is not None and made.birth > start:
-        made.name = made.name or made.op.name
+        made.name = made.name or name
 
 
 def _failure(error: BaseException) -> Failure:

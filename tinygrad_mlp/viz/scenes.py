@@ -25,6 +25,7 @@ from tinygrad_mlp.steps import (
     operand_names,
 )
 from tinygrad_mlp.viz.document import Math
+from tinygrad_mlp.viz.fold import chain_of
 from tinygrad_mlp.viz.labels import clean, gradient_text, plural, shape_text, value_text
 from tinygrad_mlp.viz.model import Kind, Picture
 from tinygrad_mlp.viz.read import Show, read_keyed
@@ -128,7 +129,7 @@ def scenes_of(trace: Trace) -> list[Scene]:
             inside.setdefault(key, set()).add(birth)
         for node in scene.picture.nodes:
             members = frozenset(inside.get(node.key, ())) & plan.births
-            if node.kind in {Kind.MODULE, Kind.FOLD} and members != plan.births:
+            if _opens(node.kind, members, plan):
                 waiting.append(_Plan(node.title, members, len(scenes), node.key))
         scenes.append(scene)
         doors.append({})
@@ -136,6 +137,13 @@ def scenes_of(trace: Trace) -> list[Scene]:
         Scene(s.title, s.picture, s.beats, s.keys, opened, s.parent)
         for s, opened in zip(scenes, doors, strict=True)
     ]
+
+
+def _opens(kind: Kind, members: frozenset[int], plan: _Plan) -> bool:
+    """Whether there is a way into a box: modules have one, folded blocks if they are short."""
+    if kind == Kind.FOLD:
+        return 3 * len(members) <= LONGEST
+    return kind == Kind.MODULE and members != plan.births
 
 
 def _scene(trace: Trace, plan: _Plan) -> Scene:
@@ -181,16 +189,17 @@ def _roomy(picture: Picture, beats: Sequence[Beat]) -> Picture:
 
 
 def _depth(nodes: Sequence[Tensor], given: set[int]) -> int:
-    """The level at which the modules of a stretch of the graph are closed: one below its own."""
-    depths = []
-    for node in nodes:
-        if node.op is not None and node.birth not in given:
-            depth, scope = 0, node.scope
-            while scope is not None:
-                depth, scope = depth + 1, scope[0]
-            depths.append(depth)
-    shared = min(depths, default=0)
-    return shared if shared < max(depths, default=0) else max(shared - 1, 0)
+    """The outermost level at which a stretch of the graph falls into several boxes."""
+    ops = [node for node in nodes if node.op is not None and node.birth not in given]
+    chains = [chain_of(node.scope) for node in ops]
+    deepest = max(map(len, chains), default=0)
+    for depth in range(deepest):
+        boxes = {
+            id(chain[depth]) if len(chain) > depth else -k for k, chain in enumerate(chains, 1)
+        }
+        if len(boxes) > 1:
+            return depth
+    return deepest
 
 
 # -- forward ---------------------------------------------------------------------------------

@@ -1,0 +1,128 @@
+"""The page of the player, read as a file: its numbers, its policy, its scenes."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+import tinygrad_mlp as tg
+from tests.viz.graphs import EVIL, GRAPHS, hostile, network, paths, weight
+from tinygrad_mlp import nn
+from tinygrad_mlp.errors import UsageError
+from tinygrad_mlp.viz.assets import asset
+
+EVERY = {**GRAPHS, "hostile": hostile}
+
+
+class Elements(HTMLParser):
+    """Every element with its attributes, and the data of the page."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.found = []
+        self.data = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        if self.found and self.found[-1][1].get("id") == "data" and not self.data:
+            self.data = data
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_the_page_is_self_contained(name):
+    page = tg.player(EVERY[name]().root).html
+    elements = Elements(page)
+    tags = [tag for tag, _ in elements.found]
+    assert tags.count("script") == 2
+    assert "img" not in tags
+    assert not any("src" in attrs or key.startswith("on") for _, attrs in elements.found
+                   for key in attrs)  # fmt: skip
+    policy = next(a["content"] for t, a in elements.found if a.get("http-equiv"))
+    assert policy.startswith("default-src 'none'")
+    assert "'unsafe-inline'" not in policy.partition("script-src")[2]
+    json.loads(elements.data)
+
+
+def test_the_skeleton_is_small():
+    size = sum(len(asset(f"player.{kind}")) for kind in ("js", "css", "html"))
+    assert size < 40_000
+    assert len(tg.player(paths().root).html) < 100_000
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_every_step_of_the_engine_is_a_step_of_the_player(name):
+    graph = GRAPHS[name]()
+    (scene,) = tg.player(graph.root).scenes
+    backward = list(tg.backward_steps(graph.root))
+    forward = list(tg.forward_steps(graph.root))
+    assert len(scene.beats) == len(backward) + len(forward)
+    for step, beat in zip(backward, scene.beats[len(forward) :], strict=True):
+        np.testing.assert_array_equal(beat.total, step.total)
+        assert beat.edge is None or scene.picture.edges[beat.edge].head == beat.at
+
+
+def test_the_same_graph_has_the_same_page():
+    assert tg.player(network().root).html == tg.player(network().root).html
+
+
+def test_scalars_multiply_and_tensors_do_not():
+    (scene,) = tg.player(paths().root).scenes
+    assert all("upstream × local" in b.numbers for b in scene.beats if b.phase == "backward")
+    (scene,) = tg.player(network().root).scenes
+    said = " ".join(b.numbers for b in scene.beats if b.phase == "backward")
+    assert "upstream × local" not in said
+    assert "shapes [4×5]ᵀ [4×2] give 5×2" in said
+
+
+def test_a_result_of_many_numbers_is_played_too():
+    w = weight([1.0, 2.0], "w")
+    (scene,) = tg.player(w * w).scenes
+    np.testing.assert_array_equal(scene.beats[-1].total, 2 * w.data)
+
+
+def test_a_large_graph_is_played_by_module_with_a_way_in():
+    blocks = [nn.Sequential(nn.Linear(2, 2, rng=i), nn.Tanh()) for i in range(80)]
+    loss = nn.Sequential(*blocks)(np.ones((1, 2))).sum()
+    player = tg.player(loss)
+    first, *inner = player.scenes
+    assert len(first.beats) < 300
+    assert set(first.doors.values()) <= set(range(1, len(player.scenes)))
+    assert all(scene.parent is not None for scene in inner)
+    assert all(len(scene.beats) <= 300 for scene in player.scenes)
+    told = {key for scene in player.scenes for key in scene.keys}
+    assert len(told) == 80 * 4 + 2
+    assert len(player.html) < 3_000_000
+
+
+def test_a_long_chain_is_played_in_folds():
+    y = weight(1.0, "w")
+    for _ in range(3000):
+        y = y * 1.001 + 0.1
+    player = tg.player(y)
+    assert all(len(scene.beats) <= 620 for scene in player.scenes)
+
+
+def test_what_failed_cannot_be_played():
+    with pytest.raises(UsageError, match="forward pass failed"):
+        tg.player(nn.Sequential(nn.Linear(2, 3), nn.Linear(2, 1)), np.ones((1, 2)))
+    with pytest.raises(UsageError):
+        tg.player(paths().root).save("player.png")
+
+
+def test_a_notebook_shows_a_frame_and_a_picture_that_survives():
+    bundle = tg.player(hostile().root)._repr_mimebundle_()
+    elements = Elements(bundle["text/html"])
+    frame = next(attrs for tag, attrs in elements.found if tag == "iframe")
+    assert frame["sandbox"] == "allow-scripts"
+    assert frame["srcdoc"].startswith("<!doctype html>")
+    picture = next(attrs for tag, attrs in elements.found if tag == "img")
+    assert picture["src"].startswith("data:image/svg+xml;base64,")
+    assert EVIL not in bundle["text/html"]
+    assert not re.search(r"<img src=x", bundle["text/html"])
