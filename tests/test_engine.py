@@ -206,9 +206,10 @@ def test_errors_name_the_tensor_and_the_way_out():
     y = x * 2
     with pytest.raises(ShapeError) as caught:
         y.backward()
-    assert str(caught.value).startswith("backward() needs one number, but 'y' (test_engine.py:")
-    assert "has shape (3,)" in str(caught.value)
-    assert "Use .sum() or .mean(), or pass gradient= of shape (3,)." in str(caught.value)
+    assert str(caught.value).startswith(
+        "backward() needs one number, but 'y' has shape (3,) (test_engine.py:"
+    )
+    assert "pass gradient= of shape (3,)" in str(caught.value)
     with pytest.raises(ShapeError, match=r"gradient= has shape \(2,\).*'y'.*\(3,\)"):
         y.backward(np.ones(2))
     with pytest.raises(GraphError, match="requires_grad=True"):
