@@ -111,13 +111,13 @@ def test_embedding_says_what_it_cannot_look_up():
     with pytest.raises(DTypeError, match=r"numbers of float64.*Use x.astype\(int\)"):
         table([0.0, 1.0])
     for wrong in (3, -1):
-        with pytest.raises(IndexingError, match=f"has no row {wrong}: its rows are 0 to 2"):
+        with pytest.raises(IndexingError, match=f"has no row {wrong}.*: its rows are 0 to 2"):
             table([0, wrong])
 
 
 def test_normalisation_says_what_it_cannot_normalise():
     with pytest.raises(
-        ShapeError, match=r"LayerNorm normalises 3, got \(2, 4\). Write LayerNorm\(4\)"
+        ShapeError, match=r"LayerNorm normalises 3, got \(2, 4\).*Write LayerNorm\(4\)"
     ):
         nn.LayerNorm(3)(ones((2, 4)))
     with pytest.raises(ShapeError, match="BatchNorm1d normalises 3 features"):

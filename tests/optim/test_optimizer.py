@@ -81,7 +81,7 @@ def test_a_users_method_in_a_few_lines():
     ("params", "text"),
     [
         (lambda net: net.parameters, r"Pass net.parameters\(\), with \(\)\."),
-        (lambda net: net, r"got the module MLP. Pass net.parameters\(\)"),
+        (lambda net: net, r"got the module MLP.*Pass net.parameters\(\)"),
         (lambda _: [], "an optimiser without parameters"),
         (lambda _: 3, "an optimiser got a int"),
         (lambda _: [np.ones(2)], "got a ndarray, which is no parameter"),
