@@ -149,6 +149,8 @@ def test_an_example_runs(example, tmp_path):
         timeout=300,
         check=False,
     )
+    if absent := re.search(r"ModuleNotFoundError: No module named '([\w.]+)'", run.stderr):
+        needs(absent[1])  # what the package imports for it, such as scikit-learn's digits
     assert run.returncode == 0, f"{example.name} failed:\n{run.stdout[-2000:]}{run.stderr[-4000:]}"
 
 
