@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mlp.errors import GradientError, GraphError, InPlaceError, ShapeError
-from tinygrad_mlp.graph import Node, ancestors, describe
+from tinygrad_mlp.graph import Node, ancestors, describe, title
 from tinygrad_mlp.ops import Array, Attrs, Op, cast, sum_to
-from tinygrad_mlp.origin import place
+from tinygrad_mlp.origin import Site, place
 
 __all__ = ["FREED", "backpropagate", "enable_grad", "grad_enabled", "no_grad", "pullback"]
 
@@ -97,9 +97,8 @@ def _unbroadcast(op: Op, i: int, gradient: Array, shape: tuple[int, ...]) -> Arr
         return sum_to.apply((gradient,), {"shape": shape})
     except (ValueError, IndexError) as error:
         refusal = GradientError(
-            f"{op.name}: the gradient for input {i} has shape {gradient.shape}, expected {shape}",
-            why="a gradient has the shape of its input",
-            fix="Summed in the rule instead of left to the engine?",
+            f"{op.name}: gradient for input {i} has shape {gradient.shape}, expected {shape}",
+            fix="Summed instead of un-broadcast?",
         )
         refusal.gradient = gradient
         raise refusal from error
@@ -126,7 +125,7 @@ def backpropagate(  # noqa: C901, PLR0912 - the one hot loop, a screen long
         The birth of the oldest op that was undone.
     """
     order = ancestors(root)
-    oldest = root.birth
+    oldest: int = root.birth
     if root.op is None and type(seed) is np.ndarray:
         seed = seed.copy()  # a leaf's gradient is its own array
     waiting = {root.birth: seed}  # gradients on their way, by the birth of their node
@@ -157,7 +156,10 @@ def backpropagate(  # noqa: C901, PLR0912 - the one hot loop, a screen long
                 raise _overwritten(x, node)
             if not x.requires_grad or (op.leaky and not op.flows(i)):
                 continue
-            gradient = pullback(op, i, g, values, attrs)
+            try:
+                gradient = pullback(op, i, g, values, attrs)
+            except GradientError as error:
+                raise _misfit(error, node, i) from error
             key = x.birth
             if key in ours:
                 waiting[key] += gradient
@@ -194,6 +196,24 @@ def _own(gradient: Array, g: Array, values: tuple[Array, ...]) -> Array:
     return gradient
 
 
+def _misfit(error: GradientError, node: Node, i: int) -> GradientError:
+    """A gradient of the wrong shape, with the names and the line of this graph."""
+    x = node.inputs[i]
+    name = title(x)
+    refusal = GradientError(
+        error.what.replace(f"input {i}", f"input {i} {name!r}", 1) if name else error.what,
+        where=str(place(node.site) or ""),
+        why=error.why,
+        fix=error.fix,
+    )
+    refusal.gradient = error.gradient
+    return refusal
+
+
+WRITERS: dict[int, Site] = {}
+"""Where the latest writes in place happened, by their time."""
+
+
 def _freed(node: Node) -> GraphError:
     return GraphError(
         f"the graph of {describe(node)} was freed",
@@ -205,9 +225,11 @@ def _freed(node: Node) -> GraphError:
 def _overwritten(x: Node, node: Node) -> InPlaceError:
     name = x.name or (spot.variable if (spot := place(x.site)) else None) or "a tensor"
     used = place(node.site)
+    wrote = place(WRITERS.get(x.written))
     return InPlaceError(
         f"{name!r} was used by {node.op.name}{f' at {used}' if used else ''} "
-        "and written in place afterwards",
+        f"and written in place{f' at {wrote}' if wrote else ' afterwards'}",
+        where=str(wrote or ""),
         why="the gradient needs the value that was used",
         fix=f"Write {name}.data = {name}.data - …, or {name} = {name} - ….",
     )
@@ -217,10 +239,14 @@ def first_gradient(root: Node, gradient: Any) -> Any:
     """The gradient to start from: 1 for a scalar, else what the caller gives."""
     if gradient is None:
         if root.size != 1:
+            name = title(root) or "loss"
             raise ShapeError(
-                f"backward() needs one number, but {describe(root)} has shape {root.shape}",
+                f"backward() needs one number, but {name!r} has shape {root.shape}",
+                where=", ".join(
+                    filter(None, (str(place(root.site) or ""), root.op and root.op.name))
+                ),
                 why="only a single number has a gradient that is not a Jacobian",
-                fix=f"Use .sum() or .mean(), or pass gradient= of shape {root.shape}.",
+                fix=f"Use {name}.sum() or {name}.mean(), or pass gradient= of shape {root.shape}.",
             )
         one = root.dtype.type(1)
         return one if root.ndim == 0 else np.full(root.shape, one)

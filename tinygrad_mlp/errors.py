@@ -33,7 +33,7 @@ The tree::
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 __all__ = [
@@ -63,7 +63,10 @@ def message(what: str, *, where: str = "", why: str = "", fix: str = "") -> str:
     >>> message("Linear takes 3 features, got 2", where="train.py:7", fix="Use x[:, :3].")
     'Linear takes 3 features, got 2 (train.py:7). Use x[:, :3].'
     """
-    head = f"{what} ({where})" if where else what
+    head, newline, rest = what.partition("\n")
+    if where:
+        head = f"{head.removesuffix(':')} ({where}){':' * head.endswith(':')}"
+    head += newline + rest
     if why:
         head = f"{head}: {why}"
     if head[-1] not in ".?!\n":
@@ -96,13 +99,23 @@ def aligned(shapes: Sequence[tuple[str, tuple[int, ...]]]) -> str:
     )
 
 
+locate: Callable[[], str] = str
+"""Finds the user's line, ``train.py:7``; the room that knows frames puts itself here."""
+
+
 class TinygradError(Exception):
-    """The root of the tree: what, where, why and fix are attributes too."""
+    """The root of the tree: what, where, why and fix are attributes too.
+
+    Where nothing is said of the place, it is the user's line that is running.
+    """
 
     failed: tuple[Any, tuple[Any, ...]] | None = None
     """The op that could not be applied and what it was handed, if it was an op."""
 
     def __init__(self, what: str, *, where: str = "", why: str = "", fix: str = "") -> None:
+        where = where or locate()
+        if any(where in part for part in (what, why, fix)):
+            where = ""  # it has been said
         self.what, self.where, self.why, self.fix = what, where, why, fix
         super().__init__(message(what, where=where, why=why, fix=fix))
 

@@ -18,6 +18,8 @@ from functools import lru_cache
 from types import CodeType, FrameType
 from typing import Any, NamedTuple, TypeAlias
 
+from tinygrad_mlp import errors
+
 __all__ = [
     "Place",
     "Scope",
@@ -28,6 +30,7 @@ __all__ = [
     "scope_modules",
     "tick",
     "user_site",
+    "users_line",
 ]
 
 tick = itertools.count(1).__next__
@@ -135,6 +138,19 @@ def _assigned(code: CodeType, lasti: int) -> str | None:
         return None
     name = str(instruction.argval)
     return name if name.isidentifier() else None  # not pytest's @py_assert
+
+
+def users_line() -> str:
+    """The user's file and line that is running, if it is in a file: ``train.py:7``."""
+    spot = place(user_site())
+    if spot is None or spot.file.startswith("<"):
+        return ""
+    if "ipykernel_" in spot.file:
+        return f"line {spot.line} of the cell"
+    return str(spot)
+
+
+errors.locate = users_line  # so that every message can say where
 
 
 def scope_modules(scope: Scope) -> list[Any]:

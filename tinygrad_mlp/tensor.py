@@ -18,7 +18,7 @@ from typing import Any, Self
 import numpy as np
 
 from tinygrad_mlp import alarms, cells
-from tinygrad_mlp.autodiff import FREED, backpropagate, first_gradient, grad_enabled
+from tinygrad_mlp.autodiff import FREED, WRITERS, backpropagate, first_gradient, grad_enabled
 from tinygrad_mlp.errors import (
     DTypeError,
     GraphError,
@@ -140,6 +140,7 @@ class Tensor(Operand):
         self.stale = True
         if value is self._data:
             self.written = tick()
+            _note_writer(self.written)
         else:
             self._data = value if type(value) is ndarray else _plain(value)
 
@@ -217,7 +218,7 @@ class Tensor(Operand):
 
     # -- backward ----------------------------------------------------------------------------
 
-    def backward(
+    def backward(  # noqa: C901 - the one door to the engine, with its warnings
         self, gradient: Any = None, *, create_graph: bool = False, keep_graph: bool = True
     ) -> None:
         """Fill in the gradient of everything this was computed from.
@@ -249,7 +250,7 @@ class Tensor(Operand):
             watched.phase("backward")
         elif gradient is None:
             loss = self._data.item()
-            if loss - loss:  # noqa: PLR0124 - zero, unless it is infinite or no number
+            if loss - loss:  # zero, unless it is infinite or no number
                 alarms.not_finite(self)
         oldest = backpropagate(
             self,
@@ -370,11 +371,11 @@ class Tensor(Operand):
 
     def _in_place(self, sign: str, result: Callable[[], Self]) -> Self:
         if self.op is None and self.requires_grad:
-            name = self.name or "w"
+            name = title(self) or "w"
             raise UsageError(
                 f"{name} {sign}= … on a leaf that needs a gradient",
                 why="it would become the result of an op, and no longer the weight",
-                fix=f"Write {name}.data = {name}.data {sign} …, for example in an optimiser.",
+                fix=f"Write {name}.data = {name}.data {sign} …; no_grad() is not needed for it.",
             )
         return result()
 
@@ -423,7 +424,9 @@ def astensor(value: Any, *, copy: bool = True) -> Tensor:
 # -- recording -------------------------------------------------------------------------------
 
 
-def record(op: Op, inputs: tuple[Array, ...], attrs: Attrs) -> Tensor:
+def record(  # noqa: C901, PLR0912 - hot: a call for each op, and every test costs
+    op: Op, inputs: tuple[Array, ...], attrs: Attrs
+) -> Tensor:
     """Apply an op to tensors: compute, and remember how. This is the tensors' reader."""
     values: list[Array] = []
     needed = constants = False
@@ -535,6 +538,13 @@ def _report_outdated() -> None:
     leaves = _outdated[:]
     _outdated.clear()
     alarms.out_of_date(leaves)
+
+
+def _note_writer(time: int) -> None:
+    """Remember the line of a write in place, of the latest hundred."""
+    WRITERS[time] = user_site()
+    if len(WRITERS) > 100:
+        del WRITERS[next(iter(WRITERS))]
 
 
 def _unreachable(root: Tensor) -> GraphError:
