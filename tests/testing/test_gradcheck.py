@@ -155,10 +155,46 @@ def test_right_at_first_order_and_wrong_at_second():
     assert {mismatch.order for mismatch in report.mismatches} == {2}
 
 
+def test_the_op_at_fault_is_named_with_its_line():
+    with broken(lambda g, y, x: g * x) as op:
+
+        def network(x, w):
+            h = np.tanh(x @ w)
+            return op(h).sum() + np.exp(h).mean()
+
+        report = gradcheck(network, np.ones((2, 3)), np.full((3, 2), 0.1), raises=False)
+    assert {mismatch.label for mismatch in report.mismatches} == {"x", "w"}
+    assert "the op at fault is broken at test_gradcheck.py:" in str(report)
+    assert ": wrong factor" in str(report)
+    assert str(report).count("at fault") == 2
+
+
+def test_the_op_at_fault_at_second_order():
+    with (
+        planted("frozen", lambda x: x * 1.0) as frozen,
+        broken(lambda g, y, x: g * frozen(2.0 * x)) as op,
+    ):
+        report = gradcheck(lambda x: np.sin(op(x)), [1.0, 2.0], order=2, raises=False)
+    assert "the op at fault is broken" in str(report)
+    assert "wrong at second order only" in str(report)
+
+
+def test_nobody_is_blamed_for_a_hook():
+    def f(x):
+        y = x * x
+        y.register_hook(lambda g: 2 * g)
+        return y * 3
+
+    report = gradcheck(f, [1.0, 2.0], raises=False)
+    assert "2.00 × numeric" in str(report)
+    assert "at fault" not in str(report)
+
+
 def test_a_kink_nearby_is_pointed_out():
     report = gradcheck(abs, [0.0005, 1.0], raises=False)
     assert "worst at [0]" in str(report)
     assert "there is a kink at or next to this point: the slope is" in str(report)
+    assert "at fault" not in str(report)
     assert gradcheck(abs, [0.5, 1.0])
 
 
@@ -174,6 +210,7 @@ def test_a_gradient_that_is_not_finite():
         report = gradcheck(np.sqrt, [0.0, 1.0], raises=False)
     assert not report
     assert "not finite" in str(report)
+    assert "at fault" not in str(report)
 
 
 def test_transposed_and_missing_pieces():

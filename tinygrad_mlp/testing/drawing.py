@@ -19,7 +19,7 @@ from tinygrad_mlp.errors import UsageError
 from tinygrad_mlp.ops import Array, Op
 from tinygrad_mlp.ops.domain import Domain, Interval
 
-__all__ = ["Case", "Seeded", "Source", "draw", "far_from_kinks"]
+__all__ = ["MARGIN", "Case", "Seeded", "Source", "draw", "far_from_kinks"]
 
 T = TypeVar("T")
 MARGIN = 0.02

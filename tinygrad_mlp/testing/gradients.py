@@ -18,6 +18,7 @@ from tinygrad_mlp.tensor import Tensor
 from tinygrad_mlp.testing.borrowing import borrowed
 from tinygrad_mlp.testing.bugs import Bug, Observation
 from tinygrad_mlp.testing.comparison import Mismatch, Tolerance, compare
+from tinygrad_mlp.testing.culprits import culprits
 from tinygrad_mlp.testing.diagnosis import name_the_bug
 from tinygrad_mlp.testing.differences import STEP, one_sided
 from tinygrad_mlp.testing.subject import Subject, climb, of_function
@@ -100,7 +101,9 @@ def _checked(subject: Subject, order: int, tolerance: Tolerance) -> GradientRepo
     for k, one, arriving in climb(subject, gs, order):
         found = compare(one, arriving, order=k, tolerance=tolerance)
         if found:
-            hinted = tuple(replace(each, hints=_hints(one, each)) for each in found)
+            finite = all(np.isfinite([m.got, m.expected]).all() for m in found)
+            blamed = culprits(subject, k) if finite else []
+            hinted = tuple(replace(each, hints=(*_hints(one, each), *blamed)) for each in found)
             return GradientReport(subject.name, order, hinted)
     return GradientReport(subject.name, order)
 
