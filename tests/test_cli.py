@@ -92,6 +92,7 @@ def test_the_chain_rule_of_the_demo_is_told_in_its_own_numbers(demo):
     told = {suffix: out.joinpath(f"chain_rule.{suffix}").read_text("utf-8") for suffix in SUFFIXES}
     gradient = re.search(r"∂loss/∂W1\[0, 0\]  = (\S+)", told["txt"])[1]
     assert all(gradient in text for text in told.values())
+    assert "demo.py:" in told["txt"], "its lines are a user's lines"
     rng = np.random.default_rng(0)
     W1, W2 = rng.uniform(size=(5, 2)), rng.uniform(size=(1, 5))
     x, t = np.array([0.3, 0.1]), np.array([0.4])
