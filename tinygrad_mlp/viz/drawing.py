@@ -22,7 +22,7 @@ from tinygrad_mlp.graph import ancestors, names
 from tinygrad_mlp.nn import Module
 from tinygrad_mlp.origin import tick
 from tinygrad_mlp.tensor import Tensor
-from tinygrad_mlp.viz import neurons
+from tinygrad_mlp.viz import neuron_pictures, neurons
 from tinygrad_mlp.viz.dot import dot_source, render
 from tinygrad_mlp.viz.fold import Depth
 from tinygrad_mlp.viz.model import Kind, Picture
@@ -198,21 +198,21 @@ class Drawing:
     def svg(self) -> str:
         """The picture as SVG; needs no program."""
         if isinstance(self.picture, neurons.Network):
-            return neurons.network_svg(self.picture, theme=self._theme)
+            return neuron_pictures.network_svg(self.picture, theme=self._theme)
         return svg(self.picture, theme=self._theme, down=self._down)
 
     @cached_property
     def source(self) -> str:
         """The picture in DOT, for Graphviz."""
         if isinstance(self.picture, neurons.Network):
-            return neurons.network_dot(self.picture)
+            return neuron_pictures.network_dot(self.picture)
         return dot_source(self.picture, down=self._down)
 
     @property
     def text(self) -> str:
         """The picture as a tree of lines."""
         if isinstance(self.picture, neurons.Network):
-            return neurons.network_text(self.picture)
+            return neuron_pictures.network_text(self.picture)
         return text_tree(self.picture)
 
     @property

@@ -10,78 +10,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any
 
-__all__ = ["Block", "Item", "Link", "arrange"]
+from tinygrad_mlp.viz.columns import Block, Columns, Item, Link, Sizes
+from tinygrad_mlp.viz.heights import settle
 
-Item: TypeAlias = tuple[str, str]
-"""What stands in a column: ``("n", key)`` a box, ``("g", key)`` a frame, ``("i", tail)`` and
-``("o", tail)`` a port on the left and right edge, ``("d", …)`` a placeholder of an arrow."""
+__all__ = ["arrange"]
 
 GAP = 34.0  # between columns
-APART = {"n": 16.0, "g": 20.0, "i": 10.0, "o": 10.0, "d": 12.0}
 SPREAD = 9.0  # between arrows that arrive at one box
 SWEEPS = 6
-STIFF = {"d": 30.0, "i": 30.0, "o": 30.0, "n": 10.0, "g": 10.0}
-LEAF = 0.01
-WEAK = 0.2
-
-
-class Link(NamedTuple):
-    """An arrow inside one room; parallel ones are numbered."""
-
-    source: Item
-    target: Item
-    tail: str
-    number: int
-
-
-@dataclass(slots=True)
-class Block:
-    """A room that has been laid out, measured from its own top left corner."""
-
-    w: float
-    h: float
-    places: dict[Item, tuple[float, float]]
-    paths: dict[Link, list[tuple[float, float]]]
-    enter: dict[str, float] = field(default_factory=dict)
-    leave: dict[str, float] = field(default_factory=dict)
-
-    def widen(self) -> None:
-        """Move what leaves on the right to the right edge, after the room was made wider."""
-        for link, path in self.paths.items():
-            if link.target[0] == "o":
-                path[-1] = (self.w, path[-1][1])
-
-
-Sizes: TypeAlias = Mapping[Item, Any]
-
-
-@dataclass(slots=True)
-class _Columns:
-    """The room while it is laid out."""
-
-    sizes: Sizes
-    blocks: Mapping[Any, Block]
-    columns: list[list[Item]]
-    layer: dict[Item, int]
-    before: dict[Item, list[tuple[Item, str]]]
-    after: dict[Item, list[tuple[Item, str]]]
-    hops: dict[Link, list[Item]]
-    leaves: set[Item]
-    y: dict[Item, float] = field(default_factory=dict)
-
-    def height(self, item: Item) -> float:
-        size = self.sizes.get(item)
-        return 0.0 if size is None else float(size.h)
-
-    def port(self, item: Item, tail: str, *, into: bool) -> float:
-        """How far below its middle an arrow meets an item."""
-        if item[0] != "g":
-            return 0.0
-        block = self.blocks[item[1]]
-        return (block.enter if into else block.leave)[tail] - block.h / 2
 
 
 def arrange(
@@ -104,14 +42,14 @@ def arrange(
     """
     columns = _columns(sizes, links, blocks)
     _order(columns)
-    _heights(columns)
+    settle(columns)
     return _block(columns, links, left, top, inset)
 
 
 # -- columns ---------------------------------------------------------------------------------
 
 
-def _columns(sizes: Sizes, links: Sequence[Link], blocks: Mapping[Any, Block]) -> _Columns:
+def _columns(sizes: Sizes, links: Sequence[Link], blocks: Mapping[Any, Block]) -> Columns:
     order = {item: k for k, item in enumerate(sizes)}
     inner = [k for k in links if k.source in order and k.target in order]
     forward = [(k.source, k.target) for k in inner if k.source != k.target]
@@ -150,7 +88,7 @@ def _columns(sizes: Sizes, links: Sequence[Link], blocks: Mapping[Any, Block]) -
         before[link.target].append((chain[-1], link.tail))
         after[chain[-1]].append((link.target, link.tail))
         hops[link] = [*chain, link.target]
-    return _Columns(sizes, blocks, columns, layer, before, after, hops, leaves)
+    return Columns(sizes, blocks, columns, layer, before, after, hops, leaves)
 
 
 def _longest_paths(items: Sequence[Item], edges: Sequence[tuple[Item, Item]]) -> dict[Item, int]:
@@ -175,7 +113,7 @@ def _longest_paths(items: Sequence[Item], edges: Sequence[tuple[Item, Item]]) ->
 # -- order -----------------------------------------------------------------------------------
 
 
-def _order(room: _Columns) -> None:
+def _order(room: Columns) -> None:
     """Sweep back and forth; every item wants to stand beside the middle of its neighbours."""
     for column in room.columns:
         column.sort(key=lambda item: item in room.leaves)
@@ -198,7 +136,7 @@ def _order(room: _Columns) -> None:
                 place[item] = k / len(column)
 
 
-def _operand(room: _Columns, item: Item) -> int:
+def _operand(room: Columns, item: Item) -> int:
     """Which input of its reader a leaf is: leaves stand in the order of the operands."""
     reader = room.after[item][0][0] if room.after[item] else None
     if reader is None:
@@ -206,104 +144,10 @@ def _operand(room: _Columns, item: Item) -> int:
     return next((k for k, (x, _) in enumerate(room.before[reader]) if x == item), 0)
 
 
-# -- heights ---------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Wishes:
-    """Where an item wants to be, as its neighbours pull it: (neighbour, strength of the pull
-    when sweeping towards and away from it, how much lower the item would stand)."""
-
-    left: list[tuple[Item, float, float, float]]
-    right: list[tuple[Item, float, float, float]]
-    weight: float
-
-
-def _heights(room: _Columns) -> None:
-    for column in room.columns:
-        at = 0.0
-        for item in column:
-            at += room.height(item) / 2
-            room.y[item] = at
-            at += room.height(item) / 2 + APART[item[0]]
-        for item in column:
-            room.y[item] -= at / 2
-    wishes = {item: _wishes(room, item) for item in room.y}
-    offsets = [_offsets(room, column) for column in room.columns]
-    pairs = list(zip(room.columns, offsets, strict=True))
-    for sweep in range(SWEEPS + 1):
-        ahead = sweep % 2 == 0
-        for column, offset in pairs if ahead else pairs[::-1]:
-            _settle(room.y, column, offset, wishes, ahead=ahead)
-
-
-def _wishes(room: _Columns, item: Item) -> _Wishes:
-    sides = []
-    for neighbours, into in ((room.before, True), (room.after, False)):
-        pulls = []
-        for other, tail in neighbours[item]:
-            shift = room.port(other, tail, into=not into) - room.port(item, tail, into=into)
-            leaf = other in room.leaves
-            pulls.append((other, *((LEAF, LEAF) if leaf else (STIFF[other[0]], WEAK)), shift))
-        sides.append(pulls)
-    light = item in room.leaves and len(room.after[item]) == 1
-    return _Wishes(sides[0], sides[1], LEAF if light else STIFF[item[0]])
-
-
-def _offsets(room: _Columns, column: Sequence[Item]) -> list[float]:
-    """How far below the first item of a column each one stands at least."""
-    offset, total = [], 0.0
-    for k, item in enumerate(column):
-        if k:
-            above = column[k - 1]
-            least = min if "d" in (item[0], above[0]) else max
-            total += room.height(above) / 2 + room.height(item) / 2
-            total += least(APART[item[0]], APART[above[0]])
-        offset.append(total)
-    return offset
-
-
-def _settle(
-    y: dict[Item, float],
-    column: Sequence[Item],
-    offset: Sequence[float],
-    wishes: Mapping[Item, _Wishes],
-    *,
-    ahead: bool,
-) -> None:
-    """Move a column to where its arrows are straight, as far as its items have room."""
-    # Pool adjacent violators: y - offset must not decrease.
-    pools: list[list[float]] = []  # weight, mean, number of items
-    for item, shift in zip(column, offset, strict=True):
-        pulls = wishes[item]
-        total = weights = 0.0
-        for other, strong, weak, lower in pulls.left:
-            weight = strong if ahead else weak
-            total += weight * (y[other] + lower)
-            weights += weight
-        for other, strong, weak, lower in pulls.right:
-            weight = weak if ahead else strong
-            total += weight * (y[other] + lower)
-            weights += weight
-        wish = total / weights if weights else y[item]
-        pools.append([pulls.weight if weights else LEAF, wish - shift, 1])
-        while len(pools) > 1 and pools[-2][1] > pools[-1][1]:
-            w, mean, n = pools.pop()
-            pool = pools[-1]
-            pool[1] = (pool[0] * pool[1] + w * mean) / (pool[0] + w)
-            pool[0] += w
-            pool[2] += n
-    k = 0
-    for _, mean, n in pools:
-        for _ in range(int(n)):
-            y[column[k]] = mean + offset[k]
-            k += 1
-
-
 # -- coordinates -----------------------------------------------------------------------------
 
 
-def _block(room: _Columns, links: Sequence[Link], left: float, top: float, inset: float) -> Block:
+def _block(room: Columns, links: Sequence[Link], left: float, top: float, inset: float) -> Block:
     highest = min(
         (room.y[item] - room.height(item) / 2 for column in room.columns for item in column),
         default=0.0,
@@ -338,7 +182,7 @@ def _block(room: _Columns, links: Sequence[Link], left: float, top: float, inset
     return Block(round(w, 1), round(h, 1), places, paths, enter, leave)
 
 
-def _fans(room: _Columns, y: Mapping[Item, float]) -> dict[Link, float]:
+def _fans(room: Columns, y: Mapping[Item, float]) -> dict[Link, float]:
     """Arrows that arrive at one box arrive beside each other, from top to bottom."""
     arriving: dict[Item, list[Link]] = defaultdict(list)
     for link in room.hops:
@@ -357,7 +201,7 @@ def _fans(room: _Columns, y: Mapping[Item, float]) -> dict[Link, float]:
 
 
 def _path(
-    room: _Columns,
+    room: Columns,
     link: Link,
     x: Mapping[Item, float],
     y: Mapping[Item, float],

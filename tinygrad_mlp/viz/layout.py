@@ -15,7 +15,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
-from tinygrad_mlp.viz.layers import Block, Item, Link, arrange
+from tinygrad_mlp.viz.columns import Block, Item, Link
+from tinygrad_mlp.viz.layers import arrange
 
 __all__ = ["Box", "Frame", "Layout", "Point", "Size", "lay_out"]
 

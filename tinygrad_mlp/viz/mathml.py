@@ -28,7 +28,8 @@ _IDENTIFIERS = {
 _OPERATORS = {
     "cdot": "·", "times": "×", "odot": "⊙", "circ": "∘", "pm": "±", "approx": "≈", "le": "≤",
     "leq": "≤", "ge": "≥", "geq": "≥", "ne": "≠", "neq": "≠", "leftarrow": "←", "to": "→",
-    "rightarrow": "→", "ldots": "…", "dots": "…", "cdots": "⋯", "vdots": "⋮", "land": "∧", "lor": "∨",
+    "rightarrow": "→", "ldots": "…", "dots": "…", "cdots": "⋯", "vdots": "⋮", "land": "∧",
+    "lor": "∨",
     "lnot": "¬", "neg": "¬", "oplus": "⊕", "wedge": "∧", "vee": "∨", "mid": "|", "vert": "|",
     "lvert": "|", "rvert": "|", "|": "‖", "lfloor": "⌊", "rfloor": "⌋", "lceil": "⌈",
     "rceil": "⌉", "backslash": "\\", "sim": "~", "hookleftarrow": "↵", "star": "⋆", "ast": "∗",
@@ -37,11 +38,18 @@ _OPERATORS = {
 _BIG = {"sum": "∑", "prod": "∏", "int": "∫"}
 _SPACES = {",": "0.17em", ":": "0.22em", ";": "0.28em", " ": "0.25em", "quad": "1em",
            "qquad": "2em", "!": "-0.17em"}  # fmt: skip
+_SIMPLE = {
+    **{word: f"<mi>{word}</mi>" for word in _FUNCTIONS},
+    **{word: f"<mi>{sign}</mi>" for word, sign in _IDENTIFIERS.items()},
+    **{word: f"<mo>{html.escape(sign)}</mo>" for word, sign in _OPERATORS.items()},
+    **{word: f"<mo>{sign}</mo>" for word, sign in _BIG.items()},
+    **{word: f'<mspace width="{wide}"/>' for word, wide in _SPACES.items()},
+}
 _SILENT = {"displaystyle", "textstyle", "limits", "mathrel", "mathbin", "mathord", "bigl", "bigr"}
 _ARITY = {"frac": 2, "dfrac": 2, "tfrac": 2, "sqrt": 1, "bar": 1, "overline": 1, "tilde": 1,
           "widehat": 1, "underset": 2}  # fmt: skip
 
-PREFIX = '"prefix"'
+PREFIX = ' form="prefix"'
 _TOKEN = re.compile(r"\\([A-Za-z]+)\s*|\\(.)|(\d+(?:\.\d+)?)|(\s+)|(.)", re.DOTALL)
 
 
@@ -95,64 +103,57 @@ def formula(text: str, latex: str, *, block: bool = False) -> str:
 def _parse(latex: str) -> str:
     open_groups = [_Group("")]
     position = 0
-    while position < len(latex):
-        match = _TOKEN.match(latex, position)
-        if match is None:  # pragma: no cover - the last alternative takes any character
-            break
+    while match := _TOKEN.match(latex, position):
         position = match.end()
-        word, sign, digits, space, other = match.groups()
+        word, sign, digits, _, other = match.groups()
         items = open_groups[-1].items
-        if space:
-            continue
         if digits:
             items.append(f"<mn>{digits}</mn>")
         elif word:
             position = _command(word, latex, position, open_groups)
         elif sign:
             items.append(_Mark("\\\\") if sign == "\\" else _sign(sign))
-        elif other == "{":
-            open_groups.append(_Group("}"))
-        elif other == "}":
-            _close(open_groups, "}", latex)
-        elif other in "^_&":
-            items.append(_Mark(other))
-        elif other.isalpha():
-            items.append(f"<mi>{html.escape(other)}</mi>")
-        elif other == "-":
-            first = not items or isinstance(items[-1], _Mark) or items[-1].startswith("<mo")
-            items.append(f"<mo{' form=' + PREFIX if first else ''}>−</mo>")
-        else:
-            items.append(f"<mo>{html.escape(other)}</mo>")
+        elif other:
+            _character(other, latex, open_groups)
     if len(open_groups) != 1:
         raise _unknown(f"a {open_groups[-1].closer!r} is missing", latex)
     return _row(open_groups[0].items, latex)
 
 
+def _character(c: str, latex: str, open_groups: list[_Group]) -> None:
+    items = open_groups[-1].items
+    if c == "{":
+        open_groups.append(_Group("}"))
+    elif c == "}":
+        _close(open_groups, "}", latex)
+    elif c in "^_&":
+        items.append(_Mark(c))
+    elif c.isalpha():
+        items.append(f"<mi>{html.escape(c)}</mi>")
+    elif c == "-":
+        first = not items or isinstance(items[-1], _Mark) or items[-1].startswith("<mo")
+        items.append(f"<mo{PREFIX if first else ''}>−</mo>")
+    else:
+        items.append(f"<mo>{html.escape(c)}</mo>")
+
+
 def _command(word: str, latex: str, position: int, open_groups: list[_Group]) -> int:
     items = open_groups[-1].items
-    if word in _WORDS:
+    if word in _SIMPLE:
+        items.append(_SIMPLE[word])
+    elif word in _WORDS:
         content, position = _raw(latex, position)
         tag = "mtext" if word == "text" else "mi"
         upright = ' mathvariant="normal"' if tag == "mi" and len(content) == 1 else ""
         items.append(f"<{tag}{upright}>{html.escape(content)}</{tag}>")
-    elif word in _FUNCTIONS:
-        items.append(f"<mi>{word}</mi>")
-    elif word in _IDENTIFIERS:
-        items.append(f"<mi>{_IDENTIFIERS[word]}</mi>")
-    elif word in _OPERATORS:
-        items.append(f"<mo>{html.escape(_OPERATORS[word])}</mo>")
-    elif word in _BIG:
-        items.append(f"<mo>{_BIG[word]}</mo>")
-    elif word in _SPACES:
-        items.append(f'<mspace width="{_SPACES[word]}"/>')
     elif word in _ARITY:
         items.append(_Mark(word))
-    elif word in {"left", "right"}:
+    elif word == "left":
         position, bracket = _bracket(latex, position)
-        if word == "left":
-            open_groups.append(_Group("right", bracket))
-        else:
-            _close(open_groups, "right", latex, bracket)
+        open_groups.append(_Group("right", bracket))
+    elif word == "right":
+        position, bracket = _bracket(latex, position)
+        _close(open_groups, "right", latex, bracket)
     elif word in {"begin", "end"}:
         name, position = _raw(latex, position)
         if word == "begin":
@@ -172,7 +173,7 @@ def _sign(sign: str) -> str:
 
 
 def _bracket(latex: str, position: int) -> tuple[int, str]:
-    """The bracket behind ``\\left`` or ``\\right``."""
+    r"""The bracket behind ``\left`` or ``\right``."""
     match = _TOKEN.match(latex, position)
     if match is None:
         raise _unknown("a bracket is missing", latex)
@@ -186,7 +187,7 @@ _PLAIN = {"backslash": "\\", "textbackslash": "\\", "sim": "~", "hat": "^", "tim
 
 
 def _raw(latex: str, position: int) -> tuple[str, int]:
-    """The words in the braces at `position`, without their escapes."""
+    r"""The words in the braces at `position`, without their escapes."""
     if latex[position : position + 1] != "{":
         raise _unknown("a '{' is missing", latex)
     depth, end = 0, position

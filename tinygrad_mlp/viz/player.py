@@ -21,8 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from tinygrad_mlp.errors import UsageError
-from tinygrad_mlp.tensor import Tensor
-from tinygrad_mlp.viz import neurons
+from tinygrad_mlp.viz import neuron_pictures, neurons
 from tinygrad_mlp.viz.assets import asset
 from tinygrad_mlp.viz.drawing import as_image, result_of
 from tinygrad_mlp.viz.heat import table
@@ -30,8 +29,9 @@ from tinygrad_mlp.viz.labels import gradient_text, number, numbers, plural
 from tinygrad_mlp.viz.mathml import formula
 from tinygrad_mlp.viz.model import Kind
 from tinygrad_mlp.viz.paths import find_paths
-from tinygrad_mlp.viz.scenes import Beat, Scene, Trace, facts_of, scenes_of, trace_of
+from tinygrad_mlp.viz.scenes import Scene, scenes_of
 from tinygrad_mlp.viz.svg import stylesheet, svg
+from tinygrad_mlp.viz.telling import Beat, Trace, facts_of, trace_of
 
 __all__ = ["Player", "player"]
 
@@ -125,7 +125,7 @@ class Player:
             "and gradients from the step on that computes them."
         )
         network = dataclasses.replace(self.network, legend=legend)
-        picture = without_style(neurons.network_svg(network))
+        picture = without_style(neuron_pictures.network_svg(network))
         return f'<div class="scene" data-scene="neurons" hidden>{picture}</div>'
 
     @cached_property
@@ -231,7 +231,8 @@ class Player:
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:  # noqa: ARG002
         """What a notebook shows: the page in a frame of its own, and a picture that survives
-        where the notebook is not trusted and frames are taken away."""
+        where the notebook is not trusted and frames are taken away.
+        """
         page = html.escape(self.html, quote=True)
         image = as_image(svg(self.scenes[0].picture), self.title)
         return {

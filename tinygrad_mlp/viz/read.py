@@ -9,16 +9,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from tinygrad_mlp.graph import Node as Tensor
 from tinygrad_mlp.graph import ancestors, module_path, names
-from tinygrad_mlp.origin import Scope, place
+from tinygrad_mlp.origin import place
 from tinygrad_mlp.symbol import formula
-from tinygrad_mlp.viz.fold import Depth, Unit, chain_of, plan
+from tinygrad_mlp.viz.fold import Depth, Unit, plan
+from tinygrad_mlp.viz.frames import Frames, homes_of, module_title, without_lonely
 from tinygrad_mlp.viz.heat import table_size
 from tinygrad_mlp.viz.labels import (
     FEW,
@@ -31,7 +32,7 @@ from tinygrad_mlp.viz.labels import (
     thousands,
     value_text,
 )
-from tinygrad_mlp.viz.model import Edge, Group, Kind, Node, Picture
+from tinygrad_mlp.viz.model import Edge, Kind, Node, Picture
 
 __all__ = ["Failure", "Show", "read", "read_keyed"]
 
@@ -54,8 +55,7 @@ class _Reading:
     named: Mapping[int, str]
     results: Container[int]
     show: Show
-    groups: dict[int, Group] = field(default_factory=dict)
-    paths: dict[str, str] = field(default_factory=dict)
+    frames: Frames = field(default_factory=Frames)
 
 
 def read(
@@ -135,7 +135,7 @@ def read_keyed(
     if named is None:
         named = names(nodes if len(nodes) <= 50_000 else _shown(units))
     reading = _Reading(named, results, show)
-    homes = _homes(units)
+    homes = homes_of(units)
     boxes: list[Node] = []
     edges: list[Edge] = []
     made_by: dict[int, tuple[str, str]] = {}
@@ -144,7 +144,7 @@ def read_keyed(
         constants = _constants(unit, len(boxes), reading) if unit.kind == "op" else []
         boxes += constants
         key = f"n{len(boxes)}"
-        group = _group(homes[id(unit)], reading)
+        group = reading.frames.group(homes[id(unit)])
         boxes.append(_box(unit, key, group, reading))
         edges += _arrows(unit, key, made_by, constants)
         shape = shape_text(unit.last.shape) if show.shapes and unit.kind != "leaf" else ""
@@ -157,7 +157,7 @@ def read_keyed(
             for i, x in enumerate(failure.inputs)
             if getattr(x, "birth", None) in made_by
         ]
-    boxes, groups = _without_lonely_groups(boxes, list(reading.groups.values()))
+    boxes, groups = without_lonely(boxes, reading.frames.groups)
     name = title or (f"The graph of {boxes[-1].title}" if failure is None else "What failed")
     picture = Picture(
         title=name,
@@ -218,7 +218,7 @@ def _box(unit: Unit, key: str, group: str | None, reading: _Reading) -> Node:
     return Node(
         key=key,
         kind=kind,
-        title=clean(_short(title, group, reading)),
+        title=clean(reading.frames.short(title, group)),
         subtitle=clean(subtitle),
         formula=written,
         shape=shape_text(node.shape) if reading.show.shapes else "",
@@ -265,7 +265,7 @@ def _is_node(x: Any) -> bool:
 def _formula(node: Tensor, group: str | None, reading: _Reading) -> str:
     """What the op computes, with short names for what stands in the same frame."""
     operands = [
-        _short(clean(reading.named[x.birth], 24), group, reading)
+        reading.frames.short(clean(reading.named[x.birth], 24), group)
         if x is not None
         else None
         if np.ndim(value) == 0
@@ -273,12 +273,6 @@ def _formula(node: Tensor, group: str | None, reading: _Reading) -> str:
         for x, value in zip(node.inputs, node.values[1:], strict=True)
     ]
     return str(formula(node.op, node.values, node.attrs, operands))
-
-
-def _short(name: str, group: str | None, reading: _Reading) -> str:
-    """A parameter's name without the path that its frame shows already."""
-    path = reading.paths.get(group or "", "")
-    return name.removeprefix(f"{path}.") if path else name
 
 
 def _facts(unit: Unit, name: str) -> tuple[tuple[str, str], ...]:
@@ -291,7 +285,7 @@ def _facts(unit: Unit, name: str) -> tuple[tuple[str, str], ...]:
         facts.append(("from", f"{clean(str(spot), 60)}"))
         if spot.expression and node.op is not None:
             facts.append(("code", clean(spot.expression, 80)))
-    path = "" if node.op is None else _module_title(node.scope)
+    path = "" if node.op is None else module_title(node.scope)
     if path:
         facts.append(("in", path))
     return tuple(facts)
@@ -354,76 +348,6 @@ def _arrows(
     for constant in constants:
         arrows.append(Edge(tail=constant.key, head=key, operand=int(constant.facts[0][1])))
     return sorted(arrows, key=lambda edge: edge.operand)
-
-
-# -- frames ----------------------------------------------------------------------------------
-
-
-def _homes(units: Sequence[Unit]) -> dict[int, list[Any]]:
-    """The module calls that every unit stands in; parameters stand with their readers."""
-    homes: dict[int, list[Any]] = {}
-    readers: dict[int, list[list[Any]]] = {}
-    for unit in units:
-        if unit.kind == "leaf":
-            continue
-        chain = chain_of(unit.scope)
-        if unit.kind == "module":
-            chain = chain[:-1]
-        homes[id(unit)] = chain
-        for node in unit.nodes:
-            for x in node.inputs:
-                if x is not None and x.op is None and x.requires_grad:
-                    readers.setdefault(x.birth, []).append(chain)
-    for unit in units:
-        if unit.kind == "leaf":
-            homes[id(unit)] = _common(readers.get(unit.last.birth, [[]]))
-    return homes
-
-
-def _common(chains: Sequence[list[Any]]) -> list[Any]:
-    """The calls that all chains begin with."""
-    shared = []
-    for calls in zip(*chains, strict=False):
-        if any(call is not calls[0] for call in calls):
-            break
-        shared.append(calls[0])
-    return shared
-
-
-def _group(chain: Sequence[Any], reading: _Reading) -> str | None:
-    parent: str | None = None
-    for call in chain:
-        if id(call) not in reading.groups:
-            key = f"g{len(reading.groups)}"
-            reading.groups[id(call)] = Group(key=key, title=_module_title(call), parent=parent)
-            reading.paths[key] = module_path(call)
-        parent = reading.groups[id(call)].key
-    return parent
-
-
-def _module_title(scope: Scope) -> str:
-    if scope is None:
-        return ""
-    path, kind = module_path(scope), type(scope[1]).__name__
-    return clean(f"{path} · {kind}" if path else kind, 48)
-
-
-def _without_lonely_groups(
-    boxes: list[Node], groups: list[Group]
-) -> tuple[list[Node], list[Group]]:
-    """Take away frames round a single box: the box itself says which module it is."""
-    parents = {group.key: group.parent for group in groups}
-    inhabitants = Counter(box.group for box in boxes if box.group)
-    inhabitants.update(group.parent for group in groups if group.parent)
-    lonely = {group.key for group in groups if inhabitants[group.key] < 2}
-
-    def home(key: str | None) -> str | None:
-        while key in lonely:
-            key = parents[key] if key else None
-        return key
-
-    kept = [replace(g, parent=home(g.parent)) for g in groups if g.key not in lonely]
-    return [replace(box, group=home(box.group)) for box in boxes], kept
 
 
 def _description(boxes: Sequence[Node], edges: Sequence[Edge], note: str) -> str:

@@ -7,61 +7,21 @@ and the pictures from `read.py`; how they look is known to `player.py` and its a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-import numpy as np
-
 from tinygrad_mlp.graph import Node as Tensor
-from tinygrad_mlp.graph import ancestors, names
-from tinygrad_mlp.ops import Array
-from tinygrad_mlp.origin import place
-from tinygrad_mlp.steps import (
-    BackwardStep,
-    ForwardStep,
-    SeedStep,
-    backward_steps,
-    forward_steps,
-    operand_names,
-)
-from tinygrad_mlp.viz.document import Math
+from tinygrad_mlp.steps import SeedStep
 from tinygrad_mlp.viz.fold import chain_of
-from tinygrad_mlp.viz.labels import clean, gradient_text, plural, shape_text, value_text
+from tinygrad_mlp.viz.labels import gradient_text
 from tinygrad_mlp.viz.model import Kind, Picture
 from tinygrad_mlp.viz.read import Show, read_keyed
-from tinygrad_mlp.viz.wording import Words
+from tinygrad_mlp.viz.telling import Beat, Trace, arrivals, backward_beats, forward_beats
 
-__all__ = ["LONGEST", "Beat", "Scene", "Trace", "scenes_of", "trace_of"]
+__all__ = ["LONGEST", "Scene", "scenes_of"]
 
 LONGEST = 300
 """A scene with more steps than this is told with closed modules."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Beat:
-    """One step on a stage.
-
-    Attributes:
-        phase: ``forward``, ``seed`` or ``backward``.
-        at: The box where it happens.
-        say: One sentence.
-        formula: The same as a formula.
-        numbers: The same with numbers.
-        edge: The arrow along which a gradient flows back.
-        to: The box that the gradient arrives at.
-        total: The gradient of that box so far.
-        alone: Whether it is the first contribution to that box.
-    """
-
-    phase: str
-    at: str
-    say: str
-    formula: Math | None = None
-    numbers: str = ""
-    edge: int | None = None
-    to: str | None = None
-    total: Array | None = None
-    alone: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,33 +34,6 @@ class Scene:
     keys: Mapping[int, str]
     doors: Mapping[str, int] = field(default_factory=dict)
     parent: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Trace:
-    """Everything that happened, computed once for all scenes."""
-
-    root: Tensor
-    nodes: tuple[Tensor, ...]
-    named: Mapping[int, str]
-    words: Words
-    forward: tuple[ForwardStep, ...]
-    backward: tuple[SeedStep | BackwardStep, ...]
-    totals: Mapping[int, Array]
-
-
-def trace_of(root: Tensor) -> Trace:
-    """Run the forward and the backward pass as data."""
-    nodes = tuple(ancestors(root, through_constants=True))
-    named = {birth: clean(name) for birth, name in names(nodes).items()}
-    forward = tuple(forward_steps(root, named=named))
-    gradient = None if root.size == 1 else np.ones(root.shape, root.dtype)
-    backward = tuple(backward_steps(root, gradient=gradient, named=named))
-    totals: dict[int, Array] = {}
-    for step in backward:
-        node = step.node if isinstance(step, SeedStep) else step.x
-        totals[node.birth] = step.total
-    return Trace(root, nodes, named, Words(named, named[root.birth], 4), forward, backward, totals)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +105,8 @@ def _scene(trace: Trace, plan: _Plan) -> Scene:
         given=given,
         title=plan.title,
     )
-    beats = [*_forward(trace, forward, keys), *_arrivals(trace, plan, own, keys)]
-    beats += _backward(trace, backward, keys, picture)
+    beats = [*forward_beats(trace, forward, keys), *arrivals(trace, plan.births, own, keys)]
+    beats += backward_beats(trace, backward, keys, picture)
     return Scene(plan.title, _roomy(picture, beats), tuple(beats), keys, {}, plan.parent)
 
 
@@ -200,176 +133,3 @@ def _depth(nodes: Sequence[Tensor], given: set[int]) -> int:
         if len(boxes) > 1:
             return depth
     return deepest
-
-
-# -- forward ---------------------------------------------------------------------------------
-
-
-def _forward(trace: Trace, steps: Sequence[ForwardStep], keys: Mapping[int, str]) -> Iterator[Beat]:
-    """One beat per box: an op, or a closed module by what comes out of it."""
-    last = {keys[step.node.birth]: step for step in steps}
-    many: dict[str, int] = {}
-    for step in steps:
-        key = keys[step.node.birth]
-        many[key] = many.get(key, 0) + 1
-    for step in steps:
-        key = keys[step.node.birth]
-        if last[key] is not step:
-            continue
-        shape = shape_text(step.value.shape)
-        shown = value_text(step.value)[0]
-        if many[key] == 1:
-            formula = trace.words.formula(step.formula)
-            say = f"Forward: {step.name} = {formula.text} is {shown}"
-            say += "." if not step.value.ndim else f" ({shape})."
-            left = trace.words.name(step.node)
-            formula = Math(f"{left.text} = {formula.text}", f"{left.latex} = {formula.latex}")
-            yield Beat(phase="forward", at=key, say=say, formula=formula, numbers=shown)
-        else:
-            say = f"Forward: {plural(many[key], 'op')} give {step.name}, {shape}: {shown}."
-            yield Beat(phase="forward", at=key, say=say, numbers=shown)
-
-
-# -- backward --------------------------------------------------------------------------------
-
-
-def _arrivals(
-    trace: Trace, plan: _Plan, own: Sequence[Tensor], keys: Mapping[int, str]
-) -> Iterator[Beat]:
-    """Where the backward pass begins: at the loss, or at what leaves a module."""
-    name = trace.words.root
-    if plan.parent is None:
-        seed = trace.totals[trace.root.birth]
-        start = "1" if trace.root.size == 1 else "1 for every entry"
-        partial, value = trace.words.partial(name), trace.words.value(seed)
-        yield Beat(
-            phase="seed",
-            at=keys[trace.root.birth],
-            to=keys[trace.root.birth],
-            say=f"Backward begins: the gradient of {name} by itself is {start}.",
-            formula=Math(f"{partial.text} = {value.text}", f"{partial.latex} = {value.latex}"),
-            numbers=gradient_text(seed)[0],
-            total=seed,
-        )
-        return
-    for node in own:
-        reads = {
-            step.node.birth
-            for step in trace.backward
-            if isinstance(step, BackwardStep) and step.x is node
-        }
-        if node.birth in trace.totals and node.op is not None and reads - plan.births:
-            total = trace.totals[node.birth]
-            yield Beat(
-                phase="seed",
-                at=keys[node.birth],
-                to=keys[node.birth],
-                say=f"From outside the gradient of {trace.named[node.birth]} arrives: "
-                f"{gradient_text(total)[0]}.",
-                numbers=gradient_text(total)[0],
-                total=total,
-            )
-
-
-@dataclass(slots=True)
-class _Flow:
-    """What one box sends to one tensor: a step, or several of a closed module."""
-
-    steps: list[BackwardStep]
-    contribution: Array
-
-
-def _backward(
-    trace: Trace,
-    steps: Sequence[SeedStep | BackwardStep],
-    keys: Mapping[int, str],
-    picture: Picture,
-) -> Iterator[Beat]:
-    flows: dict[tuple[object, ...], _Flow] = {}
-    folded = {n.key for n in picture.nodes if n.kind in {Kind.MODULE, Kind.FOLD}}
-    for step in steps:
-        if isinstance(step, SeedStep):
-            continue
-        head, tail = keys[step.node.birth], keys[step.x.birth]
-        if head == tail:
-            continue
-        key = (head, step.x.birth) if head in folded else (head, step.x.birth, step.i)
-        flow = flows.pop(key, None)
-        if flow is None:
-            flows[key] = _Flow([step], step.contribution)
-        else:  # told where the last of its steps is
-            flow.steps.append(step)
-            flow.contribution = flow.contribution + step.contribution
-            flows[key] = flow
-    edges = {(e.tail, e.head, e.operand): k for k, e in enumerate(picture.edges)}
-    anyone = {(e.tail, e.head): k for k, e in enumerate(picture.edges)}
-    parts: dict[int, int] = {}
-    sums: dict[int, tuple[int, Array]] = {}
-    for flow in flows.values():
-        birth = flow.steps[0].x.birth
-        parts[birth] = parts.get(birth, 0) + 1
-    for flow in flows.values():
-        step = flow.steps[-1]
-        head, tail = keys[step.node.birth], keys[step.x.birth]
-        part, total = sums.get(step.x.birth, (0, None))
-        total = flow.contribution if total is None else total + flow.contribution
-        sums[step.x.birth] = part + 1, np.asarray(total)
-        formula = _rule(trace.words, step, part) if head not in folded else None
-        yield Beat(
-            phase="backward",
-            at=head,
-            to=tail,
-            edge=edges.get((tail, head, step.i), anyone.get((tail, head))),
-            say=_say(trace, step, head in folded, part + 1, parts[step.x.birth], formula),
-            formula=formula,
-            numbers=_numbers(trace.words, step, flow, np.asarray(total), part),
-            total=np.asarray(total),
-            alone=part == 0,
-        )
-
-
-def _rule(words: Words, step: BackwardStep, part: int) -> Math:
-    left, right = words.partial(step.x_name), words.formula(step.rule)
-    text, latex = ("+=", r"\mathrel{+}=") if part else ("=", "=")
-    return Math(f"{left.text} {text} {right.text}", f"{left.latex} {latex} {right.latex}")
-
-
-def _say(
-    trace: Trace, step: BackwardStep, folded: bool, part: int, parts: int, formula: Math | None
-) -> str:
-    through = "a closed module" if folded or formula is None else step.op.name
-    say = f"Backward through {through}: "
-    if formula is not None:
-        say += f"{formula.text}, where g = ∂{trace.words.root}/∂{step.name}."
-    else:
-        say += f"the gradient reaches {step.x_name}."
-    if parts > 1:
-        say += f" Contribution {part} of {parts}: paths add."
-    return say
-
-
-def _numbers(words: Words, step: BackwardStep, flow: _Flow, total: Array, part: int) -> str:
-    """Scalars as a product; tensors by their shapes, for no matrix has one slope."""
-    local = step.local if len(flow.steps) == 1 else None
-    if local is not None:
-        product = words.product((step.upstream, local))
-        said = f"upstream × local = {product.text} = {words.value(flow.contribution).text}"
-    elif len(flow.steps) == 1:
-        shapes = words.shapes(step).text
-        said = f"shapes {shapes} give {shape_text(flow.contribution.shape)}: "
-        said += gradient_text(flow.contribution)[0]
-    else:
-        said = f"contribution {gradient_text(flow.contribution)[0]}"
-    return said + (f"; the sum is now {gradient_text(total)[0]}" if part else "")
-
-
-def facts_of(node: Tensor, named: Mapping[int, str]) -> list[tuple[str, str]]:
-    """What the player says of a tensor that is pointed at, besides its numbers."""
-    facts = []
-    if node.op is not None:
-        read = ", ".join(name or "a number" for name in operand_names(node, named))
-        facts.append(("op", f"{node.op.name} of {read}"))
-    spot = place(node.site)
-    if spot is not None:
-        facts.append(("line", clean(f"{spot}  {spot.expression}".strip(), 100)))
-    return facts
