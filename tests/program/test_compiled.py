@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import tinygrad_mlp as tg
+from tests.program.drawn import OPTIMISERS
 from tests.program.steps import Training, source_step
 from tinygrad_mlp import nn, optim
 from tinygrad_mlp.errors import CaptureError, TrainingWarning, UsageError
@@ -50,6 +51,24 @@ def test_every_array_that_training_changes_is_the_same(batch, width):
         assert_close(compiled(x, y).data, theirs.step(tg.Tensor(x), tg.Tensor(y)).data)
         for a, b in zip(ours.state(), theirs.state(), strict=True):
             assert_close(a, b)
+
+
+@pytest.mark.parametrize("sizes", [(300, 500, 300), (1200, 700, 3)])
+@pytest.mark.parametrize("optimiser", ["sgd", "momentum", "adam"])
+def test_large_arrays_are_worked_on_in_pieces(sizes, optimiser):
+    ours, theirs = pair(
+        lambda: Training(
+            nn.MLP(sizes[0], [sizes[1]], sizes[2], rng=0),
+            batch=300,
+            optimizer=OPTIMISERS[optimiser],
+        )
+    )
+    compiled = tg.compile(ours.step)
+    for x, y in ours.batches(4):
+        assert_close(compiled(x, y).data, theirs.step(tg.Tensor(x), tg.Tensor(y)).data)
+    for a, b in zip(ours.state(), theirs.state(), strict=True):
+        assert_close(a, b)
+    assert "in blocks" in compiled.executed["buffers"]
 
 
 def test_eager_and_compiled_steps_mix_freely():

@@ -16,6 +16,7 @@ from tinygrad_mlp.ops import Array
 from tinygrad_mlp.program.code import Code, literal, written
 from tinygrad_mlp.program.ir import Cell, Equation, Program, Var
 from tinygrad_mlp.program.memory import Plan, Region
+from tinygrad_mlp.program.blocking import Call, blocked
 from tinygrad_mlp.program.packing import packed
 from tinygrad_mlp.program.writer import Writer, bare_or_tuple, wrapped
 
@@ -80,6 +81,7 @@ class _Emitter:
         self.home_names: dict[int, str] = {}  # by id of the cell
         self.pack_names: dict[int, str] = {}
         self.settled: set[int] = set()
+        self.calls: dict[int, Call] = {}
 
     def made(self) -> Made:
         arguments = [c for c in self.program.reads if id(c.before) not in self.plan.befores]
@@ -93,6 +95,7 @@ class _Emitter:
             self._line(number, line)
         self._settle()
         outputs = [self._result(v) for v in self.program.outputs]
+        blocked(self.writer.lines, self.calls, self.once, self.writer.names)
         body = [*self.writer.lines, *self.at_last, f"return {bare_or_tuple(outputs)}"]
         lines = [
             *wrapped("def make", self.region_names, ":"),
@@ -247,7 +250,7 @@ class _Emitter:
         elif how in {"ufunc", "dot", "reduce"}:
             out = self._memory(number, e)
             if how == "ufunc":
-                self._ufunc(e, [self._operand(x, e.output) for x in e.inputs], out)
+                self._ufunc(e, [self._alone(x, e.output) for x in e.inputs], out)
             elif how == "dot":
                 self._dot(e, out)
             else:
@@ -288,7 +291,7 @@ class _Emitter:
                 operands.append(self._pack(self.packs.place[id(x)][0]))
             else:
                 operands.append(self._operand(x, e.output))
-        self._ufunc(e, operands, self._pack(out))
+        self._ufunc(e, operands, self._pack(out), flat=sum(x.output.size for x in line))
 
     def _pack(self, k: int) -> str:
         if k not in self.pack_names:
@@ -324,11 +327,31 @@ class _Emitter:
                 return
         self._allocate(k)
 
-    def _ufunc(self, e: Equation, operands: list[str], out: str) -> None:
+    def _ufunc(self, e: Equation, operands: list[str], out: str, *, flat: int = 0) -> None:
         name = e.op.forward.__name__
         head = self._once(f"np.{name}", name)
-        last = f"out={out}" if name in {"minimum", "maximum"} else out
-        self.writer.lines.append(f"{head}({', '.join([*operands, last])})")
+        call = Call(head, operands, out, by_name=name in {"minimum", "maximum"})
+        y = e.output
+        if flat:
+            packs = set(self.pack_names.values())
+            call.rows, call.row, call.cut = flat, 1, {x for x in (*operands, out) if x in packs}
+        elif y.ndim:
+            whole = {
+                self.names[id(x)]
+                for x in e.inputs
+                if type(x) is Var and id(x) in self.static and x.shape == y.shape
+            }
+            spread = all(
+                type(x) is not Var or id(x) in self.static or x.ndim == 0 for x in e.inputs
+            ) and all(
+                type(x) is not Var or x.shape == y.shape or x.ndim < y.ndim or x.shape[0] == 1
+                for x in e.inputs
+            )
+            if spread:
+                call.rows, call.row, call.cut = y.shape[0], y.size // y.shape[0], {*whole, out}
+        call.itemsize = y.dtype.itemsize
+        self.calls[len(self.writer.lines)] = call
+        self.writer.lines.append(call.text())
 
     def _dot(self, e: Equation, out: str) -> None:
         a, b = e.inputs
@@ -362,6 +385,12 @@ class _Emitter:
                 f"np.array({literal(value, 0, self.writer._constant)}, {dtype})", "number"
             )
         return self.writer._constant(np.asarray(x))
+
+    def _alone(self, x: Any, y: Var) -> str:
+        """As `_operand`; one number in an array is faster without its axes."""
+        name = self._operand(x, y)
+        single = type(x) is Var and x.size == 1 < y.size and id(x) in self.static and x.ndim
+        return self._once(f"{name}.reshape(())", name) if single else name
 
     @staticmethod
     def _meeting(x: Any, y: Var) -> Any:

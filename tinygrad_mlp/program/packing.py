@@ -16,7 +16,7 @@ from tinygrad_mlp.program.ir import Equation, Program, Var
 
 __all__ = ["Packed", "packed"]
 
-_LARGEST = 1 << 21
+_LARGEST = 1 << 18
 
 
 @dataclass(slots=True, eq=False)
