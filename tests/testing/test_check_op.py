@@ -83,6 +83,8 @@ PLANTED = {
                        {"domain": Domain(case=reductions)}, Bug.ONE_OVER_N),
     "a mean over rows only": (mse, (mse_by_rows, lambda g, y, p, t: -mse_by_rows(g, y, p, t)),
                               {"domain": Domain(case=nonempty)}, Bug.ONE_OVER_N),
+    "two mistakes": (np.multiply, (lambda g, y, a, b: -g * b, lambda g, y, a, b: 2.0 * g * a),
+                     {"domain": TWO}, Bug.SIGN),
     "rules swapped": (np.multiply, (lambda g, y, a, b: g * a, lambda g, y, a, b: g * b),
                       {"domain": Domain(case=same_shape(2))}, Bug.SWAPPED),
     "a transpose forgotten": (lambda x, w: x @ w.T,
@@ -91,7 +93,7 @@ PLANTED = {
                               Bug.TRANSPOSED),
     "a transpose forgotten on squares": (
         np.matmul, (lambda g, y, a, b: g @ b, lambda g, y, a, b: (a.mT @ g).mT),
-        {"domain": Domain(case=lambda pick: (((3, 3), (3, 3)), {}))}, Bug.WRONG),
+        {"domain": Domain(case=lambda pick: (((3, 3), (3, 3)), {}))}, Bug.TRANSPOSED),
     "a gradient turned": (lambda x: np.square(x).T * 1.0, lambda g, y, x: 2.0 * g * x.T,
                           {"domain": Domain(case=lambda pick: ((pick(((2, 3), (3, 3))),), {}))},
                           Bug.TRANSPOSED),

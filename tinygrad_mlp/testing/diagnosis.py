@@ -4,7 +4,8 @@ This file knows how the usual mistakes in a gradient look from outside: all entr
 factor, by one that follows the number of entries, the right numbers in the wrong places, one
 contribution where there should be a sum. It does not know how the numbers were got.
 
-A mistake is named only if *every* observation looks like it; otherwise the rule is just wrong.
+A mistake is named only if *every* wrong gradient of an input looks like it; otherwise the rule is
+just wrong.
 """
 
 from __future__ import annotations
@@ -31,12 +32,25 @@ def name_the_bug(observations: Sequence[Observation]) -> tuple[Bug, str]:
         observations: Of one op or function, right ones among them; at least one is wrong.
     """
     wrong = [seen for seen in observations if not seen.right]
+    labels = list(dict.fromkeys(seen.label for seen in wrong))
+    # Two rules may be wrong in two ways: then each is looked at alone.
+    for some in (labels, *([label] for label in labels)):
+        named = _named([seen for seen in wrong if seen.label in some], observations)
+        if named is not None:
+            return named
+    which = ", ".join(map(repr, labels))
+    return Bug.WRONG, f"the gradient of {which} follows no pattern that is known here"
+
+
+def _named(
+    wrong: Sequence[Observation], observations: Sequence[Observation]
+) -> tuple[Bug, str] | None:
+    """The first pattern that all of these wrong observations show."""
     for bug, naming in NAMINGS:
         text = naming(wrong, observations)
         if text is not None:
             return bug, text
-    labels = ", ".join(sorted({repr(seen.label) for seen in wrong}))
-    return Bug.WRONG, f"the gradient of {labels} follows no pattern that is known here"
+    return None
 
 
 # -- how each mistake looks ------------------------------------------------------------------
