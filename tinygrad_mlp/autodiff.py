@@ -171,7 +171,8 @@ def backpropagate(  # noqa: C901, PLR0912 - the one hot loop, a screen long
             else:
                 waiting[key] = gradient
         if not keep_graph:
-            node.forget()
+            node.op = FREED
+            node.inputs = node.values = ()
     return oldest
 
 

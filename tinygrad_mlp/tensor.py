@@ -18,7 +18,7 @@ from typing import Any, Self
 import numpy as np
 
 from tinygrad_mlp import alarms, cells
-from tinygrad_mlp.autodiff import FREED, WRITERS, backpropagate, first_gradient, grad_enabled
+from tinygrad_mlp.autodiff import WRITERS, backpropagate, first_gradient, grad_enabled
 from tinygrad_mlp.errors import (
     DTypeError,
     GraphError,
@@ -276,11 +276,6 @@ class Tensor(Operand):
             _as_used(self, own),
             *(v if x is None else _as_used(x, v) for x, v in zip(self.inputs, used, strict=True)),
         )
-
-    def forget(self) -> None:
-        """Drop the history: the inputs, the arrays and what they hold alive."""
-        self.op = FREED
-        self.inputs = self.values = ()
 
     def register_hook(self, hook: Callable[[Array], Array | None]) -> Callable[[], None]:
         """Call `hook` with the gradient whenever it arrives here; it may return another.

@@ -138,14 +138,12 @@ linear = Op(
     linear_forward,
     (
         lambda g, y, x, weight, *bias: g.dot(weight) if g.ndim <= 2 else g @ weight,
-        lambda g, y, x, weight, *bias: rows(g).T.dot(rows(x)),
+        lambda g, y, x, weight, *bias: g.T.dot(x) if g.ndim == 2 else rows(g).T.dot(rows(x)),
         lambda g, y, x, weight, bias: g,  # the engine sums over the rows that shared the bias
     ),
     notation=Notation(
         lambda attrs, shapes: "<0> <1>ᵀ + <2>" if len(shapes) == 3 else "<0> <1>ᵀ",
-        lambda attrs, shapes: (
-            r"<0>\,<1>^{\top} + <2>" if len(shapes) == 3 else r"<0>\,<1>^{\top}"
-        ),
+        lambda attrs, shapes: r"<0>\,<1>^{\top} + <2>" if len(shapes) == 3 else r"<0>\,<1>^{\top}",
         SUM,
         (PRODUCT, POWER, SUM),
     ),
