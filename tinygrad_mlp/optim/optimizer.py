@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from tinygrad_mlp import alarms, cells
 from tinygrad_mlp.cells import hyper
 from tinygrad_mlp.errors import GraphError, StateError, UsageError
 from tinygrad_mlp.graph import describe
@@ -66,6 +67,7 @@ class Optimizer:
         self.groups = list(make_groups(params, numbers))
         self._params = [p for group in self.groups for p in group.params]
         refuse_repeats(self._params)
+        self._misses: alarms.Misses = {}
         for group in self.groups:
             group.state = [_kept(self.init(p.data, group)) for p in group.params]
         self._pairs = [
@@ -103,10 +105,14 @@ class Optimizer:
         """
         moved = False
         update = self.update
+        if self._params[0].stale and cells.watcher is None:
+            alarms.step_repeated(self._params)
         for group, pairs in self._pairs:
             for p, state in pairs:
                 g = p.grad
                 if g is None:
+                    if cells.watcher is None:
+                        self._missed(p)
                     continue
                 moved = True
                 if isinstance(g, Tensor):
@@ -145,6 +151,13 @@ class Optimizer:
         """Forget all gradients: the next backward starts from nothing."""
         for p in self._params:
             p.grad = None
+
+    def _missed(self, p: Tensor) -> None:
+        """Note a step in which a parameter has no gradient, although others have one."""
+        if any(q.grad is not None for q in self._params):
+            number = next(i for i, q in enumerate(self._params) if q is p)
+            name = repr(p.name) if p.name else f"parameter {number}"
+            alarms.never_reached(p, self._misses, name)
 
     def _nothing_to_do(self) -> GraphError:
         count = len(self._params)
