@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from tinygrad_mlp import __version__, ops
-from tinygrad_mlp.errors import TinygradError, UsageError
+from tinygrad_mlp.errors import TinygradError, UsageError, message
 from tinygrad_mlp.ops import REGISTRY, Op
 from tinygrad_mlp.symbol import Row, op_table
 
@@ -47,7 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options.run(options)
     except TinygradError as error:
-        print(f"{parser.prog} {options.command}: {error}", file=sys.stderr)
+        # Without the line of code: whoever types a command has not written any.
+        text = message(error.what, why=error.why, fix=error.fix)
+        print(f"{parser.prog} {options.command}: {text}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # as in `… ops | head`: nobody listens any more
         sys.stderr.close()
