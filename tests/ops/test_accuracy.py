@@ -1,8 +1,7 @@
-"""How many last digits are right: against mpmath, over the whole range of float32 and float64.
+"""How many digits are right, held against mpmath over the whole range of the dtype.
 
-The unit is the ulp, the distance between neighbouring floats. Points are drawn over all
-exponents of the dtype, near 1 and near the ends of the domain; a point whose exact result
-overflows is no valid input. No warning may be raised: here warnings are errors.
+An error is counted in units in the last place of the exact result; below the smallest normal
+number the unit stays that of the smallest normal number.
 """
 
 from __future__ import annotations
@@ -13,111 +12,140 @@ import pytest
 from tests.conftest import needs
 from tinygrad_mlp.ops import REGISTRY
 
-mp = needs("mpmath")
-
-MOST_ULPS = 4.0
-POINTS = 250
+mpmath = needs("mpmath")
+mp = mpmath.mp
 
 
-def _sigmoid(x):
-    return 1 / (1 + mp.exp(-x))
+def _exactly(name):
+    """The function of that name, of a number of mpmath's."""
+    special = {
+        "sigmoid": lambda x: 1 / (1 + mp.exp(-x)),
+        "softplus": lambda x: mp.log1p(mp.exp(x)),
+        "reciprocal": lambda x: 1 / x,
+        "square": lambda x: x * x,
+        "exp2": lambda x: mp.mpf(2) ** x,
+        "log2": lambda x: mp.log(x, 2),
+        "log10": lambda x: mp.log(x, 10),
+        "arcsin": mp.asin, "arccos": mp.acos, "arctan": mp.atan,
+        "arcsinh": mp.asinh, "arccosh": mp.acosh, "arctanh": mp.atanh,
+        "deg2rad": lambda x: x * mp.pi / 180,
+        "rad2deg": lambda x: x * 180 / mp.pi,
+        "gaussian": lambda x: mp.exp(-x * x),
+        "cbrt": lambda x: mp.sign(x) * mp.cbrt(abs(x)),
+        "abs": abs, "neg": lambda x: -x,
+        "relu": lambda x: max(x, mp.mpf(0)),
+    }  # fmt: skip
+    return special.get(name) or getattr(mp, name)
 
 
-def _gelu(x):
-    return x * (mp.ncdf(x) if abs(x) < 1000 else int(x > 0))  # mpmath cannot do it far out
+UNARY = (
+    "abs", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctanh", "cbrt", "cos", "cosh",
+    "deg2rad", "erf", "exp", "exp2", "expm1", "log", "log10", "log1p", "log2", "neg", "rad2deg",
+    "reciprocal", "relu", "sigmoid", "sin", "sinh", "softplus", "sqrt", "square", "tan", "tanh",
+)  # fmt: skip
+PERIODIC = {"sin", "cos", "tan"}
 
 
-def _gelu_tanh(x):
-    return x / 2 * (1 + mp.tanh(mp.sqrt(2 / mp.pi) * (x + mp.mpf("0.044715") * x**3)))
-
-
-EXACT = {
-    "exp": mp.exp,
-    "exp2": lambda x: mp.mpf(2) ** x,
-    "expm1": mp.expm1,
-    "log": mp.log,
-    "log1p": mp.log1p,
-    "log2": lambda x: mp.log(x) / mp.log(2),
-    "log10": mp.log10,
-    "sqrt": mp.sqrt,
-    "cbrt": lambda x: mp.sign(x) * mp.cbrt(abs(x)),
-    "square": lambda x: x * x,
-    "reciprocal": lambda x: 1 / x,
-    "sin": mp.sin,
-    "cos": mp.cos,
-    "tan": mp.tan,
-    "arcsin": mp.asin,
-    "arccos": mp.acos,
-    "arctan": mp.atan,
-    "sinh": mp.sinh,
-    "cosh": mp.cosh,
-    "tanh": mp.tanh,
-    "arcsinh": mp.asinh,
-    "arccosh": mp.acosh,
-    "arctanh": mp.atanh,
-    "sigmoid": _sigmoid,
-    "softplus": lambda x: mp.log1p(mp.exp(x)),
-    "erf": mp.erf,
-}
-
-# Near their zeros these lose digits relative to the result, so what is bounded is the error
-# itself, in units of the dtype's epsilon times max(1, |x|).
-ABSOLUTE = {
-    "silu": lambda x: x * _sigmoid(x),
-    "gelu": _gelu,
-    "gelu_tanh": _gelu_tanh,
-    "elu": lambda x: x if x > 0 else mp.expm1(x),
-}
-MOST_EPSILONS = 4.0
-
-
-def points(name, dtype):
-    """Floats of all sizes in the domain, both signs, and some near 1."""
-    interval = REGISTRY[name].domain.interval(0)
+def points(op, dtype):
+    """Numbers of all magnitudes, and many where functions bend, from the op's domain."""
     info = np.finfo(dtype)
-    rng = np.random.default_rng(len(name))
+    rng = np.random.default_rng(7)
     low, high = np.log10(float(info.tiny)), np.log10(float(info.max))
     sizes = 10.0 ** np.concatenate(
-        [rng.uniform(low, high, POINTS), rng.uniform(-6, 4, POINTS), rng.uniform(-0.5, 2, POINTS)]
+        [rng.uniform(low, high, 250), rng.uniform(-3, 3, 350), rng.uniform(-0.5, 0.5, 150)]
     )
-    x = np.concatenate([sizes, -sizes, 1 - 1e-4 * sizes[-POINTS:], 1 - sizes[POINTS:-POINTS]])
+    x = np.concatenate([sizes, -sizes, [0.0, 1.0, -1.0, 0.5, -0.5]])
+    interval = op.domain.interval(0)
+    if interval.high == 1.0:
+        x = np.concatenate([x, 1 - sizes[sizes < 1], -1 + sizes[sizes < 1]])
+    if interval.low == 1.0:
+        x = np.concatenate([x, 1 + sizes])
     x = x.astype(dtype)
-    return x[(x > interval.low) & (x < interval.high) & np.isfinite(x)]
+    inside = (x >= interval.low) & (x <= interval.high) & np.isfinite(x)
+    if op.name in {"log", "log2", "log10", "reciprocal"}:
+        inside &= x != 0
+    if op.name == "log1p":
+        inside &= x > -1
+    if op.name == "arctanh":
+        inside &= np.abs(x) < 1
+    return x[inside]
 
 
-def exact(function, x):
-    """The true values."""
-    with mp.workprec(400):
-        return [function(mp.mpf(float(one))) for one in x]
+def error(got, x, exact):
+    """The largest distance from the exact result, in units in the last place."""
+    info = np.finfo(x.dtype)
+    worst = 0.0
+    for value, argument in zip(got, x, strict=True):
+        wanted = exact(mp.mpf(float(argument)))
+        if abs(wanted) > float(info.max):
+            continue
+        size = max(abs(wanted), mp.mpf(float(info.tiny)))
+        unit = mp.mpf(2) ** (int(mp.floor(mp.log(size, 2))) - info.nmant)
+        worst = max(worst, float(abs(mp.mpf(float(value)) - wanted) / unit))
+    return worst
 
 
-def errors(name, function, dtype, unit):
-    """The points and the error at each, in units."""
-    x = points(name, dtype)
-    truth = exact(function, x)
-    largest = float(np.finfo(dtype).max)
-    valid = [k for k, value in enumerate(truth) if abs(value) < largest]
-    x, truth = x[valid], [truth[k] for k in valid]
-    got = REGISTRY[name].forward(x, **dict(REGISTRY[name].domain.case(lambda o: o[0])[1]))
+@pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=["float64", "float32"])
+@pytest.mark.parametrize("name", UNARY)
+def test_within_4_units_in_the_last_place(name, dtype):
+    op = REGISTRY[name]
+    x = points(op, dtype)
+    precision = 1200 if name in PERIODIC else 250
+    with mpmath.workprec(precision):
+        exact = _exactly(name)
+        fits = np.array([abs(exact(mp.mpf(float(v)))) <= float(np.finfo(dtype).max) for v in x])
+        x = x[fits]
+        y = op(x)  # a warning would be an error
+        assert y.dtype == dtype
+        assert error(y, x, exact) <= 4.0
+
+
+BOUNDS = {"gelu": 4, "silu": 4, "gelu_tanh": 8}
+"""In units in the last place of max(1, |x|): an absolute bound, for results that cancel."""
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=["float64", "float32"])
+@pytest.mark.parametrize("name", BOUNDS)
+def test_within_an_absolute_bound(name, dtype):
+    exact = {
+        "gelu": lambda x: x * (mp.ncdf(x) if abs(x) < 60 else x > 0),
+        "silu": lambda x: x / (1 + mp.exp(-x)),
+        "gelu_tanh": lambda x: x / 2 * (
+            1 + mp.tanh(mp.sqrt(2 / mp.pi) * (x + mp.mpf("0.044715") * x**3))
+        ),
+    }[name]  # fmt: skip
+    op = REGISTRY[name]
+    x = points(op, dtype)
+    y = op(x)
+    with mpmath.workprec(250):
+        wanted = [exact(mp.mpf(float(v))) for v in x]
+        distances = [abs(mp.mpf(float(a)) - b) for a, b in zip(y, wanted, strict=True)]
+    units = np.finfo(dtype).eps * np.maximum(1.0, np.abs(x.astype(float)))
+    assert np.max(np.array(distances, float) / units) <= BOUNDS[name]
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=["float64", "float32"])
+@pytest.mark.parametrize("name", [*UNARY, *BOUNDS, "logsumexp", "softmax", "log_softmax", "sinc",
+                                  "elu", "leaky_relu", "bce_with_logits", "huber"])  # fmt: skip
+def test_slopes_of_the_whole_range_warn_of_nothing(name, dtype):
+    op = REGISTRY[name]
+    x = points(op, dtype)
+    attrs = {}
+    if name == "sinc":
+        x = x[np.abs(x) < 0.1 * np.finfo(dtype).max]  # pi times a number is a number
+    with np.errstate(all="ignore"):
+        if op.bind is not None and name not in {"bce_with_logits", "huber"}:
+            (x,), attrs = op.bind(x)
+        elif op.bind is not None:
+            (x, _), attrs = op.bind(x, x)
+        inputs = (x, np.ones_like(x)) if len(op.rules) == 2 else (x,)
+        y = op.forward(*inputs, **attrs)
+    steep = {"cbrt", "cosh", "exp", "exp2", "expm1", "log", "log1p", "log10", "log2", "reciprocal",
+             "sinh", "sqrt", "tan", "arccosh", "arcsin", "arccos", "arctanh", "square"}  # fmt: skip
+    if name in steep:
+        keep = np.isfinite(y) & (np.abs(x) > 1e-4) & (np.abs(x) < 1e4) & (np.abs(y) < 1e4)
+        keep &= np.abs(np.abs(x) - 1) > 1e-4
+        x, y, inputs = x[keep], y[keep], (x[keep],)
+    got = op.rules[0](np.ones_like(y), y, *inputs, **attrs)
     assert got.dtype == dtype
-    off = [
-        float(abs(mp.mpf(float(a)) - b) / mp.mpf(float(unit(one, dtype(float(b))))))
-        for one, a, b in zip(x, got, truth, strict=True)
-    ]
-    return x, np.array(off)
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("name", EXACT)
-def test_within_four_ulps(name, dtype):
-    x, off = errors(name, EXACT[name], dtype, lambda x, y: abs(np.spacing(y)))
-    assert len(off) > POINTS
-    assert off.max() <= MOST_ULPS, f"{off.max():.3g} ulps at {x[off.argmax()]!r}"
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("name", ABSOLUTE)
-def test_within_four_epsilons(name, dtype):
-    epsilon = np.finfo(dtype).eps
-    x, off = errors(name, ABSOLUTE[name], dtype, lambda x, y: epsilon * max(1.0, abs(float(x))))
-    assert off.max() <= MOST_EPSILONS, f"{off.max():.3g} epsilons at {x[off.argmax()]!r}"
+    assert np.isfinite(got).all()

@@ -111,10 +111,12 @@ def _meaningful(kwargs: Any) -> dict[str, Any]:
 def _optional(function: Any) -> tuple[str, ...]:
     """The parameters of a function of NumPy's, empty if none of them is an option."""
     try:
-        names = tuple(inspect.signature(function).parameters)
+        parameters = inspect.signature(function).parameters
     except (TypeError, ValueError):
         return ()
-    return names if any(n in NOTHING for n in names) else ()
+    if any(p.kind is p.VAR_POSITIONAL for p in parameters.values()):
+        return ()
+    return tuple(parameters) if any(n in NOTHING for n in parameters) else ()
 
 
 def _by_name(function: Any, args: tuple[Any, ...], kwargs: Any) -> tuple[tuple[Any, ...], Any]:

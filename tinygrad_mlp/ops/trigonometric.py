@@ -170,10 +170,10 @@ arctan2 = Op(
 
 def sinc_slope(g: Array, y: Array, x: Array) -> Array:
     """``(cos πx - sinc x) / x``, and its series near 0, where the difference has no digits."""
-    z = math.pi * x
-    series = -math.pi / 3 * z * (1.0 - np.square(z) / 10 * (1.0 - np.square(z) / 28))
     near = np.abs(x) < 0.01
-    return g * np.where(near, series, (np.cos(z) - y) / np.where(near, 1.0, x))
+    z = np.where(near, math.pi * x, 0.0)
+    series = -math.pi / 3 * z * (1.0 - np.square(z) / 10 * (1.0 - np.square(z) / 28))
+    return g * np.where(near, series, (np.cos(math.pi * x) - y) / np.where(near, 1.0, x))
 
 
 sinc = Op(
