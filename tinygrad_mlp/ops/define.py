@@ -20,12 +20,11 @@ import numpy as np
 
 from tinygrad_mlp.errors import (
     CaptureError,
-    GradientError,
     TinygradError,
     UnsupportedError,
     UsageError,
 )
-from tinygrad_mlp.ops.domain import Domain, Shape
+from tinygrad_mlp.ops.domain import Domain
 from tinygrad_mlp.ops.notation import Notation, call
 from tinygrad_mlp.ops.record import READERS, REGISTRY, Array, Bind, Op, Rule
 
@@ -195,7 +194,7 @@ def _forward(name: str, forward: Callable[..., Array]) -> Callable[..., Array]:
 
 
 def _rule(name: str, i: int, rule: Rule | None) -> Rule | None:
-    """A rule that is held to the contract: the right kind of value, of the right shape."""
+    """A rule whose result is held to the contract: what it was handed, it must give."""
     if rule is None:
         return None
 
@@ -212,27 +211,9 @@ def _rule(name: str, i: int, rule: Rule | None) -> Rule | None:
             if recorded and isinstance(gradient, np.ndarray | np.generic):
                 raise _arrays_only(f"{name}: its rule for input {i}", "it returned an array")
             gradient = np.asarray(gradient, getattr(xs[i], "dtype", None))
-        if gradient.shape != xs[i].shape:
-            _check_shape(name, i, rule, gradient.shape, xs[i].shape)
         return gradient
 
     return wrapped
-
-
-def _check_shape(name: str, i: int, rule: Rule, got: Shape, expected: Shape) -> None:
-    """Raise unless `got` is what broadcasting can have made of `expected`."""
-    try:
-        if np.broadcast_shapes(got, expected) == got:
-            return
-    except ValueError:
-        pass
-    names = list(inspect.signature(rule).parameters)
-    label = f" {names[i + 2]!r}" if len(names) > i + 2 else ""
-    raise GradientError(
-        f"{name}: gradient for input {i}{label} has shape {got}, expected {expected}",
-        why="a gradient has the shape of its input",
-        fix="Summed instead of un-broadcast? The engine undoes broadcasting.",
-    )
 
 
 def _arrays_only(what: str, why: Exception | str) -> UnsupportedError:

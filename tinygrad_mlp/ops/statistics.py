@@ -133,7 +133,7 @@ norm2 = Op(
 def norm(x: Array, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Array:
     """NumPy's norms of vectors and the Frobenius norm of matrices."""
     x = value(x)
-    if ord is None or (ord == 2 and (x.ndim == 1 or np.ndim(axis) == 0 != axis is None)):
+    if ord is None or (ord == 2 and len(normal_axes(axis, x.ndim)) == 1):
         return norm2(x, axis, keepdims=keepdims)
     axes = normal_axes(axis, x.ndim)
     if ord == "fro" and len(axes) == 2:
