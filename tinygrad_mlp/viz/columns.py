@@ -65,6 +65,7 @@ class Columns:
     y: dict[Item, float] = field(default_factory=dict)
 
     def height(self, item: Item) -> float:
+        """How tall an item is; ports and placeholders are lines."""
         size = self.sizes.get(item)
         return 0.0 if size is None else float(size.h)
 

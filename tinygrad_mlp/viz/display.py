@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mlp.graph import ancestors, describe
-from tinygrad_mlp.viz.drawing import as_image, draw
+from tinygrad_mlp.viz.drawing import draw
 from tinygrad_mlp.viz.heat import table
 from tinygrad_mlp.viz.labels import NOT_YET, clean, gradient_text, numbers, shape_text, thousands
 from tinygrad_mlp.viz.opcard import explain_op
 from tinygrad_mlp.viz.page import fragment
-from tinygrad_mlp.viz.svg import n, wrap
+from tinygrad_mlp.viz.svg import as_image, n, wrap
 
 __all__ = ["heat_svg", "module_html", "op_html", "tensor_html"]
 
@@ -41,8 +41,8 @@ def heat_svg(array: Any, title: str) -> str:
                 f'<rect class="cell {sign}" fill-opacity="{strength:.3f}" {place}/>'
             )
     wide = 14.0 * max((len(row) for row in rows), default=1)
-    return wrap(title, f"A map of {shape_text(np.shape(array))} numbers.", wide,
-                14.0 * len(rows), parts, "auto")  # fmt: skip
+    said = f"A map of {shape_text(np.shape(array))} numbers."
+    return wrap(title, said, (wide, 14.0 * len(rows)), parts, "auto")
 
 
 def tensor_html(tensor: Any) -> str:
@@ -77,8 +77,9 @@ def module_html(module: Any) -> str:
         said = ", ".join(f"{name} {shape_text(p.shape)}" for name, p in own.items())
         count = sum(p.size for p in inner.parameters())
         indent = "&emsp;" * (path.count(".") + 1 if path else 0)
+        shown = html.escape(clean(path) or "·")
         rows.append(
-            f"<tr><td style='text-align:left'>{indent}<code>{html.escape(clean(path) or '·')}</code>"
+            f"<tr><td style='text-align:left'>{indent}<code>{shown}</code>"
             f"</td><td style='text-align:left'>{html.escape(clean(type(inner).__name__))}</td>"
             f"<td style='text-align:left'>{html.escape(clean(said, 120))}</td>"
             f"<td style='text-align:right'>{thousands(count)}</td></tr>"

@@ -9,7 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-__all__ = ["Block", "Formulas", "Heading", "Inline", "Math", "Row", "Say", "markdown", "text"]
+__all__ = [
+    "Block",
+    "Figure",
+    "Formulas",
+    "Heading",
+    "Inline",
+    "Math",
+    "Row",
+    "Say",
+    "markdown",
+    "text",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +52,7 @@ class Say:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of an equation: what stands left of the sign, the sign, what stands right of it,
-    and a remark behind it.
-    """
+    """One line of an equation: what stands left and right of a sign, and a remark."""
 
     left: Math
     right: Math
@@ -58,7 +67,16 @@ class Formulas:
     rows: tuple[Row, ...]
 
 
-Block: TypeAlias = Heading | Say | Formulas
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A picture, and the same as lines of text where no picture can stand."""
+
+    title: str
+    svg: str
+    lines: str
+
+
+Block: TypeAlias = Heading | Say | Formulas | Figure
 
 
 # -- plain text ------------------------------------------------------------------------------
@@ -77,6 +95,8 @@ def text(blocks: tuple[Block, ...]) -> str:
             head = f"{block.step}. " if block.step else ""
             lines += [""] if block.step and lines[-1] else []
             lines.append(head + "".join(p if isinstance(p, str) else p.text for p in block.parts))
+        elif isinstance(block, Figure):
+            lines += [*(f"     {line}" for line in block.lines.splitlines()[1:]), ""]
         else:
             lines += _equations(block.rows)
     return "\n".join(lines) + "\n"
@@ -118,6 +138,8 @@ def markdown(blocks: tuple[Block, ...]) -> str:
                 head
                 + "".join(escaped(p) if isinstance(p, str) else f"${p.latex}$" for p in block.parts)
             )
+        elif isinstance(block, Figure):
+            paragraphs.append(f"```text\n{block.lines}\n```")
         else:
             paragraphs.append(f"$$\n{aligned(block.rows)}\n$$")
     return "\n\n".join(paragraphs) + "\n"

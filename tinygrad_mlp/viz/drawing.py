@@ -6,7 +6,6 @@ themselves are read by `read.py` and `neurons.py` and written by `svg.py`, `dot.
 
 from __future__ import annotations
 
-import base64
 import dataclasses
 import html
 import tempfile
@@ -27,7 +26,7 @@ from tinygrad_mlp.viz.dot import dot_source, render
 from tinygrad_mlp.viz.fold import Depth
 from tinygrad_mlp.viz.model import Kind, Picture
 from tinygrad_mlp.viz.read import Failure, read
-from tinygrad_mlp.viz.svg import Theme, svg
+from tinygrad_mlp.viz.svg import Theme, as_image, svg
 from tinygrad_mlp.viz.text import text_tree
 
 __all__ = ["Drawing", "draw", "result_of"]
@@ -267,15 +266,6 @@ class Drawing:
     def __repr__(self) -> str:
         return f"<Drawing of {self.picture.title!r}: print it, or .save('graph.svg')>"
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+    def _repr_mimebundle_(self, **_options: Any) -> dict[str, str]:
         """What a notebook shows: an image, which survives where scripts are stripped."""
         return {"text/html": as_image(self.svg, self.picture.title), "text/plain": self.text}
-
-
-def as_image(picture: str, title: str) -> str:
-    """An SVG as an image that no sanitiser takes away and no style sheet changes."""
-    data = base64.b64encode(picture.encode()).decode()
-    return (
-        f'<img alt="{html.escape(title)}" style="max-width:100%" '
-        f'src="data:image/svg+xml;base64,{data}">'
-    )

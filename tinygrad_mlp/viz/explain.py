@@ -98,7 +98,7 @@ def explain(
     if wrt is what:
         totals[what.birth] = backward[0].total
     paths = find_paths(what, wrt, nodes) if wrt is not None else None
-    blocks: list[Block] = [*_opening(what, wrt, forward, paths, words)]
+    blocks: list[Block] = [*_opening(wrt, forward, paths, words)]
     blocks += _forward(forward, targets if wrt is not None else [], words)
     blocks += _backward(summarised(backward, depth), words)
     if paths is not None and wrt is not what:
@@ -134,9 +134,8 @@ def _between(root: Node, wrt: Node | None, nodes: Sequence[Node]) -> set[int]:
 
 
 def _opening(
-    root: Tensor, wrt: Tensor | None, forward: Sequence[ForwardStep], paths: Paths | None,
-    words: Words,
-) -> Iterator[Block]:  # fmt: skip
+    wrt: Tensor | None, forward: Sequence[ForwardStep], paths: Paths | None, words: Words
+) -> Iterator[Block]:
     name = words.root
     ops = plural(len(forward), "op")
     if wrt is None or paths is None:
@@ -175,11 +174,11 @@ def _middle(steps: list[Any]) -> tuple[list[Any], int]:
 
 def _backward(steps: Sequence[SeedStep | BackwardStep | Summary], words: Words) -> Iterator[Block]:
     yield Heading(2, "Backward")
-    yield Say((
-        "In every step ", Math("g", "g"),
+    meaning = (
         " is the gradient that arrives at the output of the op; the rule of the op turns it into "
-        "the gradient of one input.",
-    ))  # fmt: skip
+        "the gradient of one input."
+    )
+    yield Say(("In every step ", Math("g", "g"), meaning))
     shown, left_out = _middle(list(steps))
     for number, step in enumerate(shown, start=1):
         told = number
@@ -221,8 +220,8 @@ def _edge(step: BackwardStep, number: int, words: Words) -> Iterator[Block]:
 def _paths(paths: Paths, words: Words) -> Iterator[Block]:
     yield Heading(2, "Paths")
     if not paths.listed:
-        yield Say((f"{plural(paths.count, 'path')}: too many to list, so they are summed per edge "
-                   "above.",))  # fmt: skip
+        many = plural(paths.count, "path")
+        yield Say((f"{many}: too many to list, so they are summed per edge above.",))
         return
     for number, path in enumerate(paths.listed, start=1):
         trail = " ← ".join(words.known[node.birth] for node in path.nodes)

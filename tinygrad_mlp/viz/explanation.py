@@ -103,7 +103,7 @@ class Explanation:
         last = [block for block in self.blocks if isinstance(block, Formulas)][-1]
         return f"$\\displaystyle {aligned(last.rows)}$"
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+    def _repr_mimebundle_(self, **_options: Any) -> dict[str, str]:
         """What a notebook shows; each form survives by itself."""
         return {
             "text/html": fragment(self.blocks),

@@ -16,16 +16,14 @@ __all__ = ["settle"]
 
 SWEEPS = 7
 STIFF = {"d": 30.0, "i": 30.0, "o": 30.0, "n": 10.0, "g": 10.0}
-"""How strongly an item pulls its neighbours: placeholders most, so that long arrows are straight."""
+"""How strongly an item pulls its neighbours: placeholders most, to keep long arrows straight."""
 LEAF = 0.01
 WEAK = 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class _Wishes:
-    """Where an item wants to be, as its neighbours pull it: (neighbour, strength of the pull
-    when sweeping towards and away from it, how much lower the item would stand).
-    """
+    """Where an item wants to be: (neighbour, strong pull, weak pull, how much lower) each."""
 
     left: list[tuple[Item, float, float, float]]
     right: list[tuple[Item, float, float, float]]

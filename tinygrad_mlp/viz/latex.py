@@ -5,7 +5,7 @@ This file knows LaTeX documents. Formulas are LaTeX already; text is escaped.
 
 from __future__ import annotations
 
-from tinygrad_mlp.viz.document import Block, Formulas, Heading, Say, aligned, latex_text
+from tinygrad_mlp.viz.document import Block, Figure, Formulas, Heading, Say, aligned, latex_text
 
 __all__ = ["latex"]
 
@@ -37,6 +37,10 @@ _SIGNS = {
 }
 
 
+# Verbatim text has no commands, so it must do with letters that every font has.
+_BOX = str.maketrans("├└│─−∂×ᵀΣσ‖√²…", "|`|--dx'Ss|r2.")
+
+
 def words(plain: str) -> str:
     """Text between formulas."""
     return "".join(_SIGNS.get(c, c) for c in latex_text(plain))
@@ -53,6 +57,9 @@ def latex(blocks: tuple[Block, ...]) -> str:
             number = f"\\textbf{{{block.step}.}} " if block.step else ""
             said = "".join(words(p) if isinstance(p, str) else f"${p.latex}$" for p in block.parts)
             parts.append(f"\\noindent {number}{said}\n\n")
+        elif isinstance(block, Figure):
+            plain = "\n".join(block.lines.splitlines()[1:]).translate(_BOX)
+            parts.append(f"\\begin{{verbatim}}\n{plain}\n\\end{{verbatim}}\n")
         elif isinstance(block, Formulas):
             parts.append(f"\\[\n{aligned(block.rows)}\n\\]\n")
     return "".join(parts) + "\\end{document}\n"

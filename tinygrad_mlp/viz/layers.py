@@ -25,6 +25,7 @@ SWEEPS = 6
 def arrange(
     sizes: Sizes,
     links: Sequence[Link],
+    *,
     left: float,
     top: float,
     inset: float,
@@ -176,7 +177,7 @@ def _block(room: Columns, links: Sequence[Link], left: float, top: float, inset:
     h = max((y[i] + room.height(i) / 2 for i in y), default=0.0) + inset
     places = {item: (x[item], round(y[item] - room.height(item) / 2, 1)) for item in room.sizes}
     fans = _fans(room, y)
-    paths = {link: _path(room, link, x, y, start, stop, fans) for link in links}
+    paths = {link: _path(room, link, x=x, y=y, start=start, stop=stop, fans=fans) for link in links}
     enter = {item[1]: y[item] for item in room.columns[0]}
     leave = {item[1]: y[item] for item in room.columns[-1]}
     return Block(round(w, 1), round(h, 1), places, paths, enter, leave)
@@ -203,6 +204,7 @@ def _fans(room: Columns, y: Mapping[Item, float]) -> dict[Link, float]:
 def _path(
     room: Columns,
     link: Link,
+    *,
     x: Mapping[Item, float],
     y: Mapping[Item, float],
     start: Sequence[float],

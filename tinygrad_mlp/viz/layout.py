@@ -115,7 +115,10 @@ def lay_out(
     above = _ancestry(frames)
     for key, size in sizes.items():
         rooms[homes.get(key)].items["n", key] = size
-    routes = [_route(tail, head, homes, above, rooms, k) for k, (tail, head) in _numbered(edges)]
+    routes = [
+        _route(tail, head, homes=homes, above=above, rooms=rooms, number=k)
+        for k, (tail, head) in _numbered(edges)
+    ]
     inward: list[Home] = [None, *frames]
     for home in reversed(inward):
         room = rooms[home]
@@ -123,7 +126,14 @@ def lay_out(
         inset = PADDING if frame else 0.0
         top = inset + (HEADER if frame and not down else 0.0)
         left = inset + (HEADER if frame and down else 0.0)
-        room.block = arrange(room.items, list(room.links), left, top, inset, rooms_of(rooms))
+        room.block = arrange(
+            room.items,
+            list(room.links),
+            left=left,
+            top=top,
+            inset=inset,
+            blocks=rooms_of(rooms),
+        )
         if frame is not None and home is not None:
             wanted = frame.title + 2 * PADDING
             if down:
@@ -161,6 +171,7 @@ def _numbered(edges: Sequence[tuple[str, str]]) -> list[tuple[int, tuple[str, st
 def _route(
     tail: str,
     head: str,
+    *,
     homes: Mapping[str, Home],
     above: Mapping[Home, list[Home]],
     rooms: Mapping[Home, _Room],

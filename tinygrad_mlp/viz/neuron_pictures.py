@@ -62,7 +62,7 @@ def network_svg(network: Network, *, theme: Theme = "auto") -> str:
     wide = max(120 + (len(network.layers) - 1) * COLUMN, width(network.note, 10.5))
     tall = max(y for column in at for _, y in column.values()) + RADIUS + 34
     parts.append(f'<text class="note" x="0" y="{n(tall - 4)}">{attribute(network.note)}</text>')
-    return wrap(network.title, network.description, wide, tall, parts, theme)
+    return wrap(network.title, network.description, (wide, tall), parts, theme)
 
 
 def _lines(
@@ -98,6 +98,7 @@ def _circles(network: Network, k: int, at: dict[int | None, tuple[float, float]]
             continue
         value = float(layer.values[i])
         bias = "" if layer.bias is None else f"; bias {number(layer.bias[i])}"
+        shown_value = attribute(compact(value))
         said = f"{layer.title}[{i}] = {number(value)}{bias}"
         body = f'<circle class="body" cx="{n(x)}" cy="{n(y)}" r="{n(RADIUS)}"/>'
         if kind == "input":
@@ -110,7 +111,7 @@ def _circles(network: Network, k: int, at: dict[int | None, tuple[float, float]]
         yield (
             f'<g class="node neuron {kind}" data-key="l{k}" data-at="{i}">'
             f"<title>{attribute(said)}</title>{body}"
-            f'<text class="neuron-text" x="{n(x)}" y="{n(y + 4)}">{attribute(compact(value))}</text>'
+            f'<text class="neuron-text" x="{n(x)}" y="{n(y + 4)}">{shown_value}</text>'
             "</g>"
         )
         if layer.bias is not None:

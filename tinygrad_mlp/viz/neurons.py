@@ -1,7 +1,8 @@
 """The textbook picture of a small network: neurons as circles, weights as lines.
 
 This file knows how a row of linear layers is found in a graph. How circles and lines stand is
-known to `neuron_pictures.py`. Activations, weights and gradients are the arrays of the graph itself; nothing is computed anew.
+known to `neuron_pictures.py`. Activations, weights and gradients are the arrays of the graph
+itself; nothing is computed anew.
 """
 
 from __future__ import annotations

@@ -14,12 +14,17 @@ from tinygrad_mlp.ops import Op
 from tinygrad_mlp.steps import BackwardStep, backward_steps
 from tinygrad_mlp.symbol import example, formula, input_names, rule_formula
 from tinygrad_mlp.tensor import Tensor
-from tinygrad_mlp.viz.document import Block, Formulas, Heading, Math, Row, Say
+from tinygrad_mlp.viz.document import Block, Figure, Formulas, Heading, Math, Row, Say
 from tinygrad_mlp.viz.explanation import Explanation
 from tinygrad_mlp.viz.labels import clean, shape_text
+from tinygrad_mlp.viz.read import read
+from tinygrad_mlp.viz.svg import svg
+from tinygrad_mlp.viz.text import text_tree
 from tinygrad_mlp.viz.wording import Words
 
 __all__ = ["explain_op"]
+
+NOTHING = Math("no gradient flows there", r"\text{no gradient flows there}")
 
 
 def explain_op(op: Op, *, digits: int = 4) -> Explanation:
@@ -52,11 +57,10 @@ def explain_op(op: Op, *, digits: int = 4) -> Explanation:
     for i, name in enumerate(called):
         if op.flows(i):
             rule = words.formula(rule_formula(op, i, values, attrs))
-            left = Math(f"∂/∂{name}", rf"\frac{{\partial}}{{\partial {name}}}")
+            left = _partial(name)
             rows.append(Row(left, rule, "=", "g is the gradient that arrives at y"))
         else:
-            rows.append(Row(Math(name, name), Math("no gradient flows there",
-                                                   r"\text{no gradient flows there}"), "←"))  # fmt: skip
+            rows.append(Row(Math(name, name), NOTHING, "←"))
     blocks.append(Formulas(tuple(rows)))
     blocks += _example(y, inputs, words)
     return Explanation(tuple(blocks), y, (), None)
@@ -64,14 +68,23 @@ def explain_op(op: Op, *, digits: int = 4) -> Explanation:
 
 def _example(y: Tensor, inputs: list[Tensor], words: Words) -> Iterator[Block]:
     yield Heading(2, "An example")
+    if y.requires_grad:
+        y.backward(np.ones(y.shape, y.dtype))  # the tensors are this example's own
+    picture = read(y, title=f"The op {clean(y.op.name)}") if y.op is not None else None
+    if picture is not None:
+        yield Figure(picture.title, svg(picture), text_tree(picture))
     rows = [Row(words.name(x), words.value(x.data), "=", shape_text(x.shape)) for x in inputs]
     rows.append(Row(words.name(y), words.value(y.data), "=", shape_text(y.shape)))
     if y.requires_grad:
         ones = np.ones(y.shape, y.dtype)
         rows.append(Row(Math("g", "g"), words.value(ones)))
-        for step in backward_steps(y, gradient=ones, named=words.known):
-            if isinstance(step, BackwardStep):
-                rows.append(Row(Math(f"∂/∂{step.x_name}",
-                                     rf"\frac{{\partial}}{{\partial {step.x_name}}}"),
-                                words.value(step.total)))  # fmt: skip
+        rows += [
+            Row(_partial(step.x_name), words.value(step.total))
+            for step in backward_steps(y, gradient=ones, named=words.known)
+            if isinstance(step, BackwardStep)
+        ]
     yield Formulas(tuple(rows))
+
+
+def _partial(name: str) -> Math:
+    return Math(f"∂/∂{name}", rf"\frac{{\partial}}{{\partial {name}}}")

@@ -8,8 +8,9 @@ from __future__ import annotations
 import html
 
 from tinygrad_mlp.viz.assets import asset
-from tinygrad_mlp.viz.document import Block, Heading, Inline, Row, Say
+from tinygrad_mlp.viz.document import Block, Figure, Heading, Inline, Row, Say
 from tinygrad_mlp.viz.mathml import formula
+from tinygrad_mlp.viz.svg import as_image
 
 __all__ = ["fragment", "page"]
 
@@ -25,7 +26,7 @@ def page(blocks: tuple[Block, ...]) -> str:
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f"<title>{html.escape(title)}</title>\n"
-        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
+        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; img-src data:; '
         "style-src 'unsafe-inline'\">\n"
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="color-scheme" content="light dark">\n'
@@ -44,6 +45,8 @@ def _body(blocks: tuple[Block, ...]) -> str:
         elif isinstance(block, Say):
             number = f'<span class="number">{block.step}</span>' if block.step else ""
             parts.append(f"<p>{number}{''.join(_inline(p) for p in block.parts)}</p>\n")
+        elif isinstance(block, Figure):
+            parts.append(f"<p>{as_image(block.svg, block.title)}</p>\n")
         else:
             rows = "".join(_row(row) for row in block.rows)
             parts.append(

@@ -23,18 +23,19 @@ from typing import Any
 from tinygrad_mlp.errors import UsageError
 from tinygrad_mlp.viz import neuron_pictures, neurons
 from tinygrad_mlp.viz.assets import asset
-from tinygrad_mlp.viz.drawing import as_image, result_of
+from tinygrad_mlp.viz.drawing import result_of
 from tinygrad_mlp.viz.heat import table
 from tinygrad_mlp.viz.labels import gradient_text, number, numbers, plural
 from tinygrad_mlp.viz.mathml import formula
 from tinygrad_mlp.viz.model import Kind
 from tinygrad_mlp.viz.paths import find_paths
 from tinygrad_mlp.viz.scenes import Scene, scenes_of
-from tinygrad_mlp.viz.svg import stylesheet, svg
+from tinygrad_mlp.viz.svg import as_image, stylesheet, svg
 from tinygrad_mlp.viz.telling import Beat, Trace, facts_of, trace_of
 
 __all__ = ["Player", "player"]
 
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 PATHS = 2_000
 """Paths of parameters are listed in graphs of up to so many nodes."""
 
@@ -91,7 +92,7 @@ class Player:
         ]
         parts = {
             "title": html.escape(f"Backprop player: {self.title}"),
-            "policy": f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'",
+            "policy": f"{POLICY}; script-src 'sha256-{digest}'",
             "style": stylesheet() + asset("player.css"),
             "count": str(len(self.scenes[0].beats)),
             "last": str(len(self.scenes[0].beats) - 1),
@@ -229,10 +230,8 @@ class Player:
         count = plural(sum(len(scene.beats) for scene in self.scenes), "step")
         return f"<Player of {self.title!r}, {count}: .save('player.html') or .open()>"
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:  # noqa: ARG002
-        """What a notebook shows: the page in a frame of its own, and a picture that survives
-        where the notebook is not trusted and frames are taken away.
-        """
+    def _repr_mimebundle_(self, **_options: Any) -> dict[str, str]:
+        """What a notebook shows: the page in a frame, and a picture where frames are stripped."""
         page = html.escape(self.html, quote=True)
         image = as_image(svg(self.scenes[0].picture), self.title)
         return {
@@ -247,10 +246,10 @@ class Player:
 
 
 def as_json(data: Any) -> str:
-    """JSON that cannot end the element it stands in.
+    r"""JSON that cannot end the element it stands in.
 
     >>> as_json("</script>")
-    '"\\\\u003c/script>"'
+    '"\\u003c/script>"'
     """
     return json.dumps(data, allow_nan=False).replace("<", "\\u003c").replace("&", "\\u0026")
 

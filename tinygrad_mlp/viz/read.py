@@ -345,8 +345,10 @@ def _arrows(
                 continue
             seen.add(tail)
             arrows.append(Edge(tail=tail, head=key, operand=i, label=label))
-    for constant in constants:
-        arrows.append(Edge(tail=constant.key, head=key, operand=int(constant.facts[0][1])))
+    arrows += [
+        Edge(tail=constant.key, head=key, operand=int(constant.facts[0][1]))
+        for constant in constants
+    ]
     return sorted(arrows, key=lambda edge: edge.operand)
 
 

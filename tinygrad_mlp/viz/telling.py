@@ -170,6 +170,7 @@ def backward_beats(
     keys: Mapping[int, str],
     picture: Picture,
 ) -> Iterator[Beat]:
+    """One beat per arrow along which a gradient flows, in the order of the backward pass."""
     flows: dict[tuple[object, ...], _Flow] = {}
     folded = {n.key for n in picture.nodes if n.kind in {Kind.MODULE, Kind.FOLD}}
     for step in steps:
@@ -205,7 +206,7 @@ def backward_beats(
             at=head,
             to=tail,
             edge=edges.get((tail, head, step.i), anyone.get((tail, head))),
-            say=_say(trace, step, head in folded, part + 1, parts[step.x.birth], formula),
+            say=_say(trace, step, formula, part=part + 1, parts=parts[step.x.birth]),
             formula=formula,
             numbers=_numbers(trace.words, step, flow, np.asarray(total), part),
             total=np.asarray(total),
@@ -219,10 +220,8 @@ def _rule(words: Words, step: BackwardStep, part: int) -> Math:
     return Math(f"{left.text} {text} {right.text}", f"{left.latex} {latex} {right.latex}")
 
 
-def _say(
-    trace: Trace, step: BackwardStep, folded: bool, part: int, parts: int, formula: Math | None
-) -> str:
-    through = "a closed module" if folded or formula is None else step.op.name
+def _say(trace: Trace, step: BackwardStep, formula: Math | None, *, part: int, parts: int) -> str:
+    through = "a closed module" if formula is None else step.op.name
     say = f"Backward through {through}: "
     if formula is not None:
         say += f"{formula.text}, where g = ∂{trace.words.root}/∂{step.name}."
