@@ -36,7 +36,7 @@ class Momentum(optim.Optimizer):
     def __init__(self, params, N=0.1, M=0.05):
         super().__init__(params, N=N, M=M)
 
-    def init(self, p, group):
+    def init(self, p, group):  # noqa: ARG002
         return {"previous": np.zeros_like(p)}
 
     def update(self, p, g, state, group):

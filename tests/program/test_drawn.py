@@ -31,9 +31,7 @@ def test_the_program_after_optimisation_is_eager_to_twelve_digits(recipe):
     ours, theirs = recipe.cook(), recipe.cook()
     step = tg.compile(ours.step)
     for x, y in ours.batches(STEPS):
-        np.testing.assert_allclose(
-            step(x, y).data, theirs.eager(x, y).data, rtol=1e-12, atol=1e-12
-        )
+        np.testing.assert_allclose(step(x, y).data, theirs.eager(x, y).data, rtol=1e-12, atol=1e-12)
     assert step.captures == 2
     for a, b in zip(ours.state(), theirs.state(), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12)

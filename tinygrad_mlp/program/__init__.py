@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 from tinygrad_mlp.program.capture import Recording, capture
-from tinygrad_mlp.program.compiled import BACKENDS, CompiledStep, compile_step
+from tinygrad_mlp.program.compiled import CompiledStep
+from tinygrad_mlp.program.entry import BACKENDS, compile_step
 from tinygrad_mlp.program.ir import Cell, Equation, Program, Var, evaluate
 from tinygrad_mlp.program.source import Source, numpy_source
 

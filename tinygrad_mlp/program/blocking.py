@@ -74,12 +74,10 @@ def blocked(lines: list[str], calls: dict[int, Call], once: list[str], names: Na
         outside = "\n".join(line for i, line in enumerate(lines) if i not in run)
         passing = {name for name in cut if _passing(name, group, outside, once)}
         parts = {name: names.fresh(f"{name}_part") for name in cut}
-        pieces = [f"{n}[: min({step}, {first.rows} - i)]" if n in passing else f"{n}[i : i + {step}]"
-                  for n in cut]  # fmt: skip
+        here, front = f"[i : i + {step}]", f"[: min({step}, {first.rows} - i)]"
+        pieces = [f"{name}{front if name in passing else here}" for name in cut]
         blocks = names.fresh("blocks")
-        once.append(
-            f"{blocks} = [{tuple_text(pieces)} for i in range(0, {first.rows}, {step})]"
-        )
+        once.append(f"{blocks} = [{tuple_text(pieces)} for i in range(0, {first.rows}, {step})]")
         loop = [f"for {tuple_text(parts[name] for name in cut)} in {blocks}:"]
         loop += [f"    {call.text(parts)}" for call in group]
         lines[run[0] : run[-1] + 1] = loop

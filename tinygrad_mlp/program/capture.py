@@ -50,7 +50,7 @@ class Recording:
 
     # -- what the watched ask ----------------------------------------------------------------
 
-    def read(self, owner: Any, slot: str) -> Any:
+    def read(self, owner: Any, slot: str) -> Any:  # noqa: PLR0911 - one line for each kind of cell
         """The content of a cell, as a variable; noted the first time."""
         attribute = _SLOTS.get(slot, slot) if isinstance(owner, Tensor) else slot
         held = owner if isinstance(owner, np.random.Generator) else getattr(owner, attribute)
@@ -264,8 +264,9 @@ def capture(
     tensors = []
     for array, label in zip(arguments, labels, strict=True):
         t = Tensor(array, name=label)
-        t._data = Var(recording.program, t._data, label)
-        recording.program.inputs.append(t._data)
+        variable = Var(recording.program, t._data, label)
+        recording.program.inputs.append(variable)
+        t._data = variable  # type: ignore[assignment]
         tensors.append(t)
     try:
         with _watching(recording):

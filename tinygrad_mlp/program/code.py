@@ -49,7 +49,7 @@ class Code(Lookalike):
         self.name = ""
         self.effects: list[tuple[str, tuple[Any, ...]]] = []
 
-    def touched(self, touch: Touch) -> Any:
+    def touched(self, touch: Touch) -> Any:  # noqa: C901, PLR0911 - one case for each kind
         """Note the expression."""
         args, what = touch.args, touch.what
         if touch.kind == "ufunc" and what in _SIGNS and len(args) == 2 and not touch.kwargs:
@@ -144,7 +144,7 @@ def written(op: Op, inputs: tuple[Any, ...], attrs: Attrs) -> Any:
         return unwrapped(op.forward(*inputs, **attrs))
 
 
-def literal(x: Any, level: int, name_array: Callable[[Array], str]) -> str:
+def literal(x: Any, level: int, name_array: Callable[[Array], str]) -> str:  # noqa: PLR0911
     """A constant as Python.
 
     Args:
@@ -173,7 +173,7 @@ def literal(x: Any, level: int, name_array: Callable[[Array], str]) -> str:
 
 
 def _dtype(dtype: Any) -> str:
-    return "np.bool_" if dtype == bool else f"np.{dtype.name}"
+    return "np.bool_" if dtype.kind == "b" else f"np.{dtype.name}"
 
 
 def _number(x: Any, level: int) -> str:

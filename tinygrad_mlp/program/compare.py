@@ -60,8 +60,8 @@ def same(first: Program, second: Program) -> None:
                 why="what is no result of an equation would be frozen",
                 fix="Return tensors, computed from the arguments.",
             )
-    for a, b in zip(_left(first), _left(second), strict=False):
-        if a != b:
+    for left, then in zip(_left(first), _left(second), strict=False):
+        if left != then:
             raise CaptureError(
                 "the step left something else behind the second time",
                 why="a number that no equation computes would be frozen",

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mlp.errors import CaptureError, TrainingWarning, UnsupportedError, UsageError
+from tinygrad_mlp.errors import CaptureError, TrainingWarning, UsageError
 from tinygrad_mlp.ops import Array
 from tinygrad_mlp.program import passes
 from tinygrad_mlp.program.capture import Recording, capture
@@ -24,12 +24,11 @@ from tinygrad_mlp.program.ir import Cell, Program
 from tinygrad_mlp.program.lowering import lowered
 from tinygrad_mlp.program.runner import Runner, StaleError
 from tinygrad_mlp.program.source import Source, numpy_source
-from tinygrad_mlp.program.xla import XlaStep, import_jax
+from tinygrad_mlp.program.xla import XlaStep
 from tinygrad_mlp.tensor import Tensor
 
-__all__ = ["BACKENDS", "CompiledStep", "compile_step", "optimised"]
+__all__ = ["CompiledStep", "built", "held", "optimised"]
 
-BACKENDS = ("auto", "numpy", "native", "jax")
 KEPT = 8
 """How many programs of one step are kept: one for each shape, dtype and mode."""
 
@@ -97,12 +96,13 @@ class CompiledStep:
         >>> def step(x):
         ...     w.data = w.data + x.data
         ...     return w * 1.0
-        >>> compile_step(step).scan(np.ones((4, 1))).tolist()
+        >>> CompiledStep(step).scan(np.ones((4, 1))).tolist()
         [[1.0], [2.0], [3.0], [4.0]]
         """
         arrays = [_array(a, self.labels[i]) for i, a in enumerate(arguments)]
         count = self._length(arrays)
         rows: list[Any] = []
+        result: Any = None
         while len(rows) < count:
             first = [np.asarray(a[len(rows)]) for a in arrays]
             runner = next((r for r, _ in self._runners if r.fits(*first)), None)
@@ -170,7 +170,8 @@ class CompiledStep:
     @property
     def executed(self) -> dict[str, str]:
         """What really runs: ``"buffers"``, NumPy in place, and for tiny steps ``"scalars"``."""
-        return self._latest()[0].forms
+        forms: dict[str, str] = self._latest()[0].forms
+        return forms
 
     def save(self, path: str | Path) -> None:
         """Write `source` to a file."""
@@ -228,9 +229,7 @@ class CompiledStep:
     def _compile(self, program: Program, kept: list[Fact], *, single: bool) -> None:
         runner: Any
         if self.backend == "jax":
-            runner = XlaStep(
-                program, kept, single=single, slow=self._choose, devices=self.devices
-            )
+            runner = XlaStep(program, kept, single=single, slow=self._choose, devices=self.devices)
         else:
             runner = Runner(optimised(program), kept, single=single, slow=self._choose)
         self._runners.insert(0, (runner, program))
@@ -268,53 +267,3 @@ def built(source: Source) -> Callable[..., Any]:
 def held(cell: Cell) -> Any:
     """What a cell holds now."""
     return getattr(cell.owner, cell.slot) if cell.slot else cell.owner
-
-
-def compile_step(
-    step: Callable[..., Any] | None = None, *, backend: str = "auto", devices: Any = None
-) -> Any:
-    """Turn a training step into a program: the backpropagation you would write by hand.
-
-    Args:
-        step: A function of tensors that runs forward, backward and the update, and returns the
-            loss (or a tuple of tensors). Without it, the result is a decorator.
-        backend: What runs the program: ``"numpy"``, ``"jax"`` (extra ``[jax]``), ``"native"``, or
-            ``"auto"``.
-        devices: With ``"jax"``, the devices that share each batch, or their number.
-
-    Returns:
-        A `CompiledStep`, which is called like `step`.
-
-    >>> import numpy as np
-    >>> from tinygrad_mlp import Tensor
-    >>> w = Tensor([1.0], requires_grad=True, name="w")
-    >>> @compile_step
-    ... def step(x):
-    ...     loss = ((x * w) ** 2).sum()
-    ...     w.grad = None
-    ...     loss.backward()
-    ...     w.data = w.data - 0.1 * w.grad
-    ...     return loss
-    >>> [round(step(np.array([1.0])).item(), 4) for _ in range(3)]
-    [1.0, 0.64, 0.4096]
-    """
-    if backend not in BACKENDS:
-        raise UsageError(
-            f"there is no backend {backend!r}", fix=f"Use one of {', '.join(BACKENDS)}."
-        )
-    if backend == "native":
-        raise UnsupportedError(
-            "the native backend is not there yet", fix='Use backend="auto", which is fast too.'
-        )
-    if backend == "jax":
-        import_jax()
-    elif devices is not None:
-        raise UsageError("devices= with NumPy", fix='Use backend="jax" for several devices.')
-    if step is None:
-        return lambda function: CompiledStep(function, backend, devices)
-    if not callable(step):
-        raise UsageError(
-            f"compile() takes a function, got {type(step).__name__}",
-            fix="Write def step(x, y): … and compile(step).",
-        )
-    return CompiledStep(step, backend, devices)

@@ -41,7 +41,9 @@ class Fact(NamedTuple):
     value: Any
 
 
-def facts(step: Callable[..., Any], recording: Recording, program: Program) -> dict[Any, Fact]:
+def facts(  # noqa: C901 - one line for each kind of fact
+    step: Callable[..., Any], recording: Recording, program: Program
+) -> dict[Any, Fact]:
     """Everything that a recording relies on, by what it is about.
 
     Args:
@@ -79,7 +81,9 @@ def facts(step: Callable[..., Any], recording: Recording, program: Program) -> d
     return found
 
 
-def agreed(first: dict[Any, Fact], second: dict[Any, Fact]) -> list[Fact] | None:
+def agreed(  # noqa: C901 - one line for each way to differ
+    first: dict[Any, Fact], second: dict[Any, Fact]
+) -> list[Fact] | None:
     """The facts of two recordings of one step; None if they are of two different steps.
 
     A plain number that changed between them and made no difference (a counter, say) is left out.
@@ -123,7 +127,8 @@ def tests(program: Program, kept: list[Fact], space: dict[str, Any]) -> list[str
     space["were"] = [fact.value for fact in whole]
     if whole:
         conditions.append("dicts == were")
-    rest, entries = [], {}
+    rest: list[Fact] = []
+    entries: dict[int, list[tuple[Any, str, Any]]] = {}
     for fact in kept:
         if fact.test == _WHOLE:
             continue

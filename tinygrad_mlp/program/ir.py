@@ -10,18 +10,17 @@ the variables' reader, and all there is to capture.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
 from tinygrad_mlp.errors import CaptureError
-from tinygrad_mlp.graph import module_path
 from tinygrad_mlp.ops import READERS, Array, Attrs, Op, Operand
 from tinygrad_mlp.origin import Scope, Site, here, place, user_site
 
-__all__ = ["Cell", "Edge", "Equation", "Program", "Var", "evaluate", "kind_of"]
+__all__ = ["Cell", "Edge", "Equation", "Program", "Var", "computed", "evaluate"]
 
 
 class Var(Operand):
@@ -62,7 +61,7 @@ class Var(Operand):
         return getattr(self.value, "dtype", np.dtype(type(self.value)))
 
     def __repr__(self) -> str:
-        return f"<{self.name or 'var'}: {kind_of(self)}>"
+        return f"<{self.name or 'var'}: {self.dtype}{list(self.shape)}>"
 
     def _decides(self, *_: Any) -> NoReturn:
         raise CaptureError(
@@ -73,7 +72,7 @@ class Var(Operand):
         )
 
     __bool__ = __float__ = __int__ = __index__ = __iter__ = __len__ = _decides
-    __array__ = item = tolist = view = _decides
+    __array__ = item = tolist = view = _decides  # type: ignore[assignment]
 
     def copy(self) -> Var:
         """Itself: a variable is never written in place."""
@@ -227,48 +226,9 @@ class Program:
         return self
 
     def __str__(self) -> str:
-        return "\n".join(_lines(self))
+        from tinygrad_mlp.program.printing import lines
 
-
-def kind_of(v: Any) -> str:
-    """The type of a variable as the printer writes it: ``float64[2, 3]``."""
-    if isinstance(v.value, np.random.Generator):
-        return "Generator"
-    return f"{v.dtype}[{', '.join(map(str, v.shape))}]"
-
-
-def _lines(program: Program) -> Iterator[str]:
-    """``name: dtype[shape] = op(args)  # module path, user line``, one line per equation."""
-    names = {id(v): v.name or f"input_{i}" for i, v in enumerate(program.inputs)}
-    names |= {id(cell.before): cell.name for cell in program.reads}
-    for v in program.inputs:
-        yield f"input {names[id(v)]}: {kind_of(v)}"
-    for cell in program.reads:
-        yield f"cell {cell.name}: {kind_of(cell.before)}"
-    taken: dict[str, int] = dict.fromkeys(names.values(), 1)
-    for number, equation in enumerate(program.equations):
-        v = equation.output
-        name = v.name or f"v{number}"
-        count = taken[name] = taken.get(name, 0) + 1
-        names[id(v)] = name if count == 1 else f"{name}'{count - 1}"
-        parts = [names.get(id(x)) or _constant(x) for x in equation.inputs]
-        parts += [f"{key}={value!r}" for key, value in equation.attrs.items()]
-        facts = [module_path(equation.scope), str(place(equation.site) or "")]
-        note = ", ".join(fact for fact in facts if fact)
-        yield (
-            f"{names[id(v)]}: {kind_of(v)} = {equation.op.name}({', '.join(parts)})"
-            + (f"  # {note}" if note else "")
-        )
-    for v in program.outputs:
-        yield f"return {names.get(id(v)) or _constant(v)}"
-    for cell in program.writes:
-        yield f"write {cell.name} = {names.get(id(cell.after)) or _constant(cell.after)}"
-
-
-def _constant(x: Any) -> str:
-    if np.ndim(x) == 0:
-        return str(x)
-    return f"{x.dtype}[{', '.join(map(str, x.shape))}] constant"
+        return "\n".join(lines(self))
 
 
 def evaluate(program: Program, values: Mapping[int, Array]) -> list[Array]:

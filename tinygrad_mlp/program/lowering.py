@@ -59,7 +59,9 @@ class _Trace:
         return _Traced(self, output)
 
 
-def _meaning(touch: Touch) -> tuple[Op, tuple[Array, ...], dict[str, Any]]:
+def _meaning(  # noqa: C901, PLR0911 - one case for each kind of touch
+    touch: Touch,
+) -> tuple[Op, tuple[Array, ...], dict[str, Any]]:
     """The op, inputs and attributes that say the same as one touch."""
     what, args, kwargs = touch.what, touch.args, touch.kwargs
     x = args[0]

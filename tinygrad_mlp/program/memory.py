@@ -43,8 +43,10 @@ def lives_on(cell: Cell) -> bool:
 
 
 def kind(e: Equation) -> str:
-    """How an equation is run: ``ufunc``, ``dot``, ``reduce`` (these write where they are told),
-    ``view``, or ``text`` (an expression, run anew each time).
+    """How an equation is run.
+
+    ``ufunc``, ``dot`` and ``reduce`` write where they are told; ``view`` is a view of something;
+    ``text`` is an expression that is run anew each time.
     """
     op, y = e.op, e.output
     if not isinstance(y.value, np.ndarray) or y.ndim == 0 or y.size == 0:

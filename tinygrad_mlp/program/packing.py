@@ -93,7 +93,8 @@ def _kinds(
         operands = tuple(_operand(x, found) for x in e.inputs)
         kinds.setdefault((e.op, e.phase, e.output.dtype.str, operands), []).append(e)
     result = {}
-    for kind, equations in kinds.items():
+    for kind, found_ones in kinds.items():
+        equations = found_ones
         places = [_places(e, found) for e in equations]
         known = [p for p in places if p]
         if known:  # in the order of the pack that they read, and all of it

@@ -87,8 +87,10 @@ def constants(program: Program) -> Program:
 
 
 def algebra(program: Program) -> Program:
-    """Leave out what changes no bit: ``1 x``, ``x / 1``, ``x - 0``, ``x¹``, ``xᵀᵀ``, casts to
-    the same dtype, shapes that are so already; write ``x²`` as ``x x``.
+    """Leave out what changes no bit, and write ``x²`` as ``x x``.
+
+    Left out are ``1 x``, ``x / 1``, ``x - 0``, ``x¹``, ``xᵀᵀ``, casts to the same dtype, and
+    shapes that are so already.
     """
     made: dict[int, Equation] = {}
 
@@ -188,7 +190,11 @@ def unclamped(program: Program) -> Program:
         if names == ["add", "div"] and type(limit) is float and limit > 700:
             total = next(u for u in users[id(e.output)] if u.op.name == "add")
             quotient = next(u for u in users[id(e.output)] if u.op.name == "div")
-            if _is(total.inputs[0], 1) and quotient.inputs[0] is e.output and quotient.inputs[1] is total.output:
+            if (
+                _is(total.inputs[0], 1)
+                and quotient.inputs[0] is e.output
+                and quotient.inputs[1] is total.output
+            ):
                 changed[id(e.output)] = replace(e, inputs=(x,))
     kept = [changed.get(id(e.output), e) for e in program.equations]
     return dead_code(program.with_equations(kept))

@@ -10,9 +10,8 @@ whoever runs it can do the step over with NumPy.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from typing import Any, ClassVar, NoReturn
+from typing import Any
 
 import numpy as np
 
@@ -21,181 +20,32 @@ from tinygrad_mlp.program.buffers import Made
 from tinygrad_mlp.program.ir import Equation, Program, Var
 from tinygrad_mlp.program.memory import Region
 from tinygrad_mlp.program.naming import Names, identifier
+from tinygrad_mlp.program.nodes import ATOM, LARGEST, SUM, Book, Node, TooMuchError, functions
 from tinygrad_mlp.program.writer import bare_or_tuple, tuple_text, wrapped
 
 __all__ = ["scalars"]
 
-LARGEST = 600
-"""How many operations are few."""
-
-_SUM, _PRODUCT, _SIGN, _ATOM = range(1, 5)
 _DEEPEST = 12
 _LONGEST = 400
-
-
-class _TooMuchError(Exception):
-    """The program is too large for scalars, or does something that they cannot say."""
-
-
-class Node:
-    """One number that is computed: an operation and what it is applied to."""
-
-    __slots__ = ("args", "book", "level", "name", "template", "uses")
-
-    def __init__(self, book: _Book, template: str, args: tuple[Any, ...], level: int) -> None:
-        self.book, self.template, self.args, self.level = book, template, args, level
-        self.name = ""
-        self.uses = 0
-
-    def __add__(self, other: Any) -> Any:
-        return self.book.node("{} + {}", (self, other), _SUM)
-
-    def __radd__(self, other: Any) -> Any:
-        return self.book.node("{} + {}", (other, self), _SUM)
-
-    def __sub__(self, other: Any) -> Any:
-        return self.book.node("{} - {}", (self, other), _SUM)
-
-    def __rsub__(self, other: Any) -> Any:
-        return self.book.node("{} - {}", (other, self), _SUM)
-
-    def __mul__(self, other: Any) -> Any:
-        return self.book.product(self, other)
-
-    def __rmul__(self, other: Any) -> Any:
-        return self.book.product(other, self)
-
-    def __truediv__(self, other: Any) -> Any:
-        return self.book.node("{} / {}", (self, other), _PRODUCT)
-
-    def __rtruediv__(self, other: Any) -> Any:
-        return self.book.node("{} / {}", (other, self), _PRODUCT)
-
-    def __neg__(self) -> Any:
-        return self.book.node("-{}", (self,), _SIGN)
-
-    def _decides(self, *_: Any) -> NoReturn:
-        raise _TooMuchError
-
-    __bool__ = __float__ = __int__ = __index__ = _decides
-    __hash__: ClassVar[Any] = object.__hash__
-
-
-class _Book:
-    """Every node once: what is computed twice is the same node."""
-
-    def __init__(self) -> None:
-        self.known: dict[Any, Node] = {}
-        self.order: list[Node] = []
-
-    def node(self, template: str, args: tuple[Any, ...], level: int = _ATOM) -> Any:
-        """The node of an operation, which is made when it is new."""
-        key = (template, *(id(a) if isinstance(a, Node) else (type(a), a) for a in args))
-        found = self.known.get(key)
-        if found is None:
-            if len(self.order) > 4 * LARGEST:
-                raise _TooMuchError
-            found = self.known[key] = Node(self, template, args, level)
-            self.order.append(found)
-        return found
-
-    def product(self, a: Any, b: Any) -> Any:
-        """``a b``, or the other factor where one is 1."""
-        for one, other in ((a, b), (b, a)):
-            if not isinstance(one, Node) and one == 1:
-                return other
-        return self.node("{} * {}", (a, b), _PRODUCT)
-
-    def atom(self, name: str) -> Node:
-        """A number that is given."""
-        node = Node(self, name, (), _ATOM)
-        node.name = name
-        return node
-
-    # -- functions of one, two or three numbers ----------------------------------------------
-
-    def call(self, function: str) -> Callable[[Any], Any]:
-        """A function of Python's math."""
-
-        def apply(x: Any) -> Any:
-            if not isinstance(x, Node):
-                return getattr(math, function)(x)
-            return self.node(f"{function}({{}})", (x,))
-
-        return apply
-
-    def power(self, x: Any, n: Any) -> Any:
-        """A constant power; the cheap ones are written out."""
-        if n in {2, 0.5, -1}:
-            return x * x if n == 2 else 1.0 / x if n == -1 else self.call("sqrt")(x)
-        return self.node("pow({}, {})", (x, float(n)))
-
-    def choice(self, test: str) -> Callable[[Any, Any], Any]:
-        """The larger or smaller of two; a NaN on either side comes through."""
-
-        def apply(a: Any, b: Any) -> Any:
-            if not isinstance(a, Node):
-                a, b = b, a
-            if not isinstance(b, Node):
-                other = "<" if test == ">" else ">"
-                return self.node(f"({{1}} if {{0}} {other} {{1}} else {{0}})", (a, b))
-            return self.node(f"({{0}} if {{0}} {test} {{1}} or {{0}} != {{0}} else {{1}})", (a, b))
-
-        return apply
-
-    def test(self, sign: str) -> Callable[[Any, Any], Any]:
-        """A comparison, as True or False."""
-        return lambda a, b: self.node(f"({{}} {sign} {{}})", (a, b))
-
-
-def _functions(book: _Book) -> dict[str, tuple[Callable[..., Any], int]]:
-    """What each ufunc is for single numbers, by its name, and how many it takes."""
-    table: dict[str, tuple[Callable[..., Any], int]] = {
-        "add": (lambda a, b: a + b, 2),
-        "subtract": (lambda a, b: a - b, 2),
-        "multiply": (lambda a, b: a * b, 2),
-        "divide": (lambda a, b: a / b, 2),
-        "negative": (lambda x: -x, 1),
-        "positive": (lambda x: x, 1),
-        "reciprocal": (lambda x: 1.0 / x, 1),
-        "square": (lambda x: x * x, 1),
-        "absolute": (lambda x: book.node("abs({})", (x,)), 1),
-        "maximum": (book.choice(">"), 2),
-        "minimum": (book.choice("<"), 2),
-        "where": (lambda c, a, b: book.node("({1} if {0} else {2})", (c, a, b)), 3),
-        "constant_power": (book.power, 2),
-        "cast": (lambda x: x * 1.0 if isinstance(x, Node) else float(x), 1),
-        "logical_not": (lambda x: book.node("(not {})", (x,)), 1),
-        "logical_and": (lambda a, b: book.node("({} and {})", (a, b)), 2),
-        "logical_or": (lambda a, b: book.node("({} or {})", (a, b)), 2),
-    }
-    for name in ("exp", "log", "sqrt", "sin", "cos", "tanh", "log1p", "expm1"):
-        table[name] = (book.call(name), 1)
-    signs = {"greater": ">", "greater_equal": ">=", "less": "<", "less_equal": "<=",
-             "equal": "==", "not_equal": "!="}  # fmt: skip
-    table |= {name: (book.test(sign), 2) for name, sign in signs.items()}
-    return table
 
 
 class _Scalariser:
     def __init__(self, program: Program, made: Made) -> None:
         self.program, self.made = program, made
-        self.book = _Book()
-        self.table = _functions(self.book)
+        self.book = Book()
+        self.table = functions(self.book)
         self.names = Names("make", "step", "epoch", "Struct", "array", "losses", *_MATH)
         self.values: dict[int, Any] = {}
         self.hints: dict[int, str] = {}
 
     def text(self) -> str:
         """The source of ``make``."""
-        arrays: list[tuple[str, str]] = []  # arguments that are arrays: how they are unpacked
         numbers: list[str] = []
         reads: list[str] = []
-        for v in self.program.inputs:
-            arrays.append(self._given(v))
+        arrays = [self._given(v) for v in self.program.inputs]  # names, and how to unpack them
         for cell in self.made.arguments:
             if cell.before is None or not isinstance(cell.before.value, float | int | np.ndarray):
-                raise _TooMuchError
+                raise TooMuchError
             if isinstance(cell.before.value, np.ndarray):
                 name, pattern = self._given(cell.before)
                 numbers.append(name)
@@ -227,9 +77,9 @@ class _Scalariser:
         names = [name for name, _ in arrays]
         body = [*(f"{pattern} = {name}.tolist()" for name, pattern in arrays), *reads, *lines,
                 *(line for pack in packs for line in pack), f"return {results}"]  # fmt: skip
+        rows = ", ".join(f"{name}.tolist()" for name in names)
         loop = [*reads, "results = []", "keep = results.append",
-                f"for {tuple_text(p for _, p in arrays)} in zip("
-                f"{', '.join(f'{name}.tolist()' for name in names)}):",
+                f"for {tuple_text(p for _, p in arrays)} in zip({rows}):",
                 *(f"    {line}" for line in [*lines, f"keep({results})", *after]),
                 *(line for (name, atoms), pack in zip(regions, packs, strict=True)
                   for line in wrapped(f"pack_{name}", [name, "0", *atoms], "")),
@@ -259,7 +109,7 @@ class _Scalariser:
 
     def _given(self, v: Var) -> tuple[str, str]:
         if not isinstance(v.value, np.ndarray) or v.dtype != np.float64 or v.size > LARGEST:
-            raise _TooMuchError
+            raise TooMuchError
         name = self.names.fresh(v.name or "x")
         array = self._atoms(name, v.shape)
         self.values[id(v)] = array
@@ -267,7 +117,7 @@ class _Scalariser:
 
     def _region(self, region: Region) -> tuple[str, list[str]]:
         if region.dtype != np.float64 or region.size > LARGEST:
-            raise _TooMuchError
+            raise TooMuchError
         atoms = []
         for cell in region.cells:
             array = self._atoms(cell.name, cell.after.shape)
@@ -294,17 +144,17 @@ class _Scalariser:
             return self.values[id(x)]
         if isinstance(x, np.ndarray | np.generic):
             if x.dtype not in _DTYPES:
-                raise _TooMuchError
+                raise TooMuchError
             return x.astype(object) if x.ndim else x.item()
         return x
 
     def _equation(self, e: Equation) -> None:
         y = e.output
         if not e.pure or y.dtype not in _DTYPES or y.size > LARGEST:
-            raise _TooMuchError
+            raise TooMuchError
         result = self._computed(e, [self._value(x) for x in e.inputs])
         if np.shape(result) != y.shape:
-            raise _TooMuchError
+            raise TooMuchError
         self.values[id(y)] = result
         if y.name:
             for place in np.ndindex(y.shape):
@@ -325,8 +175,9 @@ class _Scalariser:
 
     def _each(self, name: str) -> np.ufunc:
         if name not in self.table:
-            raise _TooMuchError
-        return np.frompyfunc(*self.table[name], 1)
+            raise TooMuchError
+        each: np.ufunc = np.frompyfunc(*self.table[name], 1)
+        return each
 
 
 def _reduced(each: np.ufunc, x: Array, axis: Any, keep: bool) -> Any:
@@ -343,8 +194,8 @@ _MATH = ("exp", "log", "sqrt", "sin", "cos", "tanh", "log1p", "expm1")
 # -- text ------------------------------------------------------------------------------------
 
 
-def _lines(
-    book: _Book, names: Names, hints: dict[int, str], results: list[Any]
+def _lines(  # noqa: C901 - count the uses, then write
+    book: Book, names: Names, hints: dict[int, str], results: list[Any]
 ) -> tuple[list[str], Callable[[Any], str]]:
     """The lines that compute what is needed, and how a node is written after them."""
     ends = [n for r in results for n in _nodes(r)]
@@ -365,21 +216,21 @@ def _lines(
                 waiting.append(a)
     live = [n for n in book.order if id(n) in seen]
     if len(live) > LARGEST:
-        raise _TooMuchError
+        raise TooMuchError
     lines: list[str] = []
     texts: dict[int, tuple[str, int, int]] = {}
 
     def write(x: Any, level: int = 0) -> str:
         if not isinstance(x, Node):
             text = repr(x) if np.isfinite(x) else f'float("{x}")'
-            return f"({text})" if text.startswith("-") and level > _SUM else text
+            return f"({text})" if text.startswith("-") and level > SUM else text
         if x.name:
             return x.name
         text, own, _ = texts[id(x)]
         return text if own >= level else f"({text})"
 
     for node in live:
-        infix = node.level < _ATOM
+        infix = node.level < ATOM
         levels = (node.level, node.level + 1) if infix else (0, 0, 0)
         args = [write(a, levels[i]) for i, a in enumerate(node.args)]
         text = node.template.format(*args)
@@ -423,5 +274,5 @@ def scalars(program: Program, made: Made) -> str | None:
     """
     try:
         return _Scalariser(program, made).text()
-    except (_TooMuchError, ArithmeticError, TypeError, ValueError):
+    except (TooMuchError, ArithmeticError, TypeError, ValueError):
         return None

@@ -13,8 +13,9 @@ from typing import Any
 from tinygrad_mlp.graph import module_path
 from tinygrad_mlp.origin import Scope
 from tinygrad_mlp.program.code import Code, written
-from tinygrad_mlp.program.ir import Cell, Edge, Equation, Program, Var, kind_of
+from tinygrad_mlp.program.ir import Cell, Edge, Equation, Program, Var
 from tinygrad_mlp.program.naming import comment, identifier
+from tinygrad_mlp.program.printing import kind_of
 from tinygrad_mlp.program.writer import WIDTH, Writer, wrapped
 from tinygrad_mlp.symbol import input_names, rule_formula
 
@@ -72,7 +73,7 @@ class _Layout:
         self.phase = self.layer = ""
 
     def source(self) -> Source:
-        inputs = [*self.program.inputs, *(cell.before for cell in self.arguments)]
+        inputs = [*self.program.inputs, *(c.before for c in self.arguments if c.before is not None)]
         for v in inputs:
             self._name(v, self.writer.names.fresh(v.name or "x"))
         parameters = [self.codes[id(v)].name for v in inputs]

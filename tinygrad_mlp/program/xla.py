@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mlp.errors import CaptureError, MissingExtraError, ShapeError, UnsupportedError
+from tinygrad_mlp.errors import CaptureError, MissingExtraError, ShapeError
 from tinygrad_mlp.ops import Array
 from tinygrad_mlp.program.guards import Fact, checker
-from tinygrad_mlp.program.ir import Cell, Equation, Program
-from tinygrad_mlp.program.lookalike import OPERATORS, Lookalike, Touch, unwrapped
+from tinygrad_mlp.program.ir import Program
 from tinygrad_mlp.program.memory import lives_on
 from tinygrad_mlp.program.runner import StaleError
+from tinygrad_mlp.program.tracing import given_cells, pure
 from tinygrad_mlp.tensor import Tensor
 
 __all__ = ["XlaStep", "import_jax"]
@@ -39,120 +39,6 @@ def import_jax() -> Any:
             fix="pip install 'tinygrad-mlp[jax]'",
         ) from error
     return jax
-
-
-class _Traced(Lookalike):
-    """A JAX array inside a forward function of ours."""
-
-    __slots__ = ("like",)
-
-    def __init__(self, like: Array) -> None:
-        self.like = like
-
-    def touched(self, touch: Touch) -> Any:
-        """Do it in JAX. What NumPy writes in place becomes a new array in the same wrapper."""
-        import jax.numpy as jnp
-
-        args, kwargs = _plain(touch.args), {k: _plain(v) for k, v in touch.kwargs.items()}
-        what = touch.what
-        match touch.kind:
-            case "infix":
-                return _Traced(_jax(OPERATORS[what].__name__)(*args))
-            case "reduce" | "accumulate":
-                name = _GATHERED.get((touch.kind, what.__name__))
-                if name is None:
-                    raise _unsupported(f"np.{what.__name__}.{touch.kind}")
-                return _Traced(getattr(jnp, name)(args[0], *args[1:], **kwargs))
-            case "at":
-                target, key, *values = touch.args
-                place = target.like.at[_plain(key)]
-                target.like = getattr(place, what.__name__)(*_plain(tuple(values)))
-                return None
-            case "set":
-                self.like = self.like.at[args[1]].set(args[2])
-                return None
-            case "item":
-                return _Traced(args[0][args[1]])
-            case "attribute":
-                return _Traced(getattr(args[0], what))
-            case "method":
-                return _Traced(getattr(args[0], what)(*args[1:], **kwargs))
-            case _:
-                return _Traced(_jax(what.__name__)(*args, **kwargs))
-
-
-_GATHERED = {
-    ("reduce", "add"): "sum",
-    ("reduce", "multiply"): "prod",
-    ("reduce", "maximum"): "max",
-    ("reduce", "minimum"): "min",
-    ("reduce", "logical_and"): "all",
-    ("reduce", "logical_or"): "any",
-    ("accumulate", "add"): "cumsum",
-    ("accumulate", "multiply"): "cumprod",
-}
-
-
-def _jax(name: str) -> Callable[..., Array]:
-    import jax.numpy as jnp
-
-    function = getattr(jnp, name, None)
-    if function is None:
-        raise _unsupported(f"np.{name}")
-    return function  # type: ignore[no-any-return]
-
-
-def _unsupported(name: str) -> UnsupportedError:
-    return UnsupportedError(f"{name} has no counterpart in JAX", fix='Use backend="numpy".')
-
-
-def _plain(x: Any) -> Any:
-    if isinstance(x, Lookalike):
-        return x.like
-    if isinstance(x, tuple | list):
-        return type(x)(_plain(item) for item in x)
-    return x
-
-
-def pure(program: Program, draws: list[Equation]) -> Callable[..., Any]:
-    """The program as a function of JAX arrays: (state, inputs, given, drawn) to (outputs, state)."""
-    living = [cell for cell in program.cells if lives_on(cell)]
-    given = given_cells(program)
-
-    def step(state: list[Array], inputs: Any, numbers: Any, drawn: Any) -> Any:
-        known = {id(v): x for v, x in zip(program.inputs, inputs, strict=True)}
-        known |= {id(c.before): x for c, x in zip(living, state, strict=True)}
-        known |= {id(c.before): x for c, x in zip(given, numbers, strict=True)}
-        known |= {id(e.output): x for e, x in zip(draws, drawn, strict=True)}
-        for e in program.equations:
-            if id(e.output) in known:
-                continue
-            xs = [
-                _Traced(known[id(x)]) if id(x) in known
-                else _Traced(x) if isinstance(x, np.ndarray) and x.ndim else x
-                for x in e.inputs
-            ]  # fmt: skip
-            known[id(e.output)] = _applied(e, xs)
-        outputs = [known.get(id(v), v) for v in program.outputs]
-        return outputs, [known.get(id(c.after), c.after) for c in living]
-
-    return step
-
-
-def _applied(e: Equation, xs: list[Any]) -> Any:
-    first = next((x for x in xs if isinstance(x, _Traced)), None)
-    if first is not None and isinstance(e.op.forward, np.ufunc):
-        return _plain(first.touched(Touch("ufunc", e.op.forward, tuple(xs), dict(e.attrs))))
-    return _plain(unwrapped(e.op.forward(*xs, **e.attrs)))
-
-
-def given_cells(program: Program) -> list[Cell]:
-    """The cells that are read and not written: numbers, and tensors that stay as they are."""
-    return [
-        c
-        for c in program.reads
-        if not lives_on(c) and not isinstance(getattr(c.before, "value", None), np.random.Generator)
-    ]
 
 
 class XlaStep:
@@ -243,9 +129,7 @@ class XlaStep:
 
     def call(self, *arguments: Any) -> Any:
         """One step."""
-        arrays = [
-            x._data if isinstance(x, Tensor) and x.op is None else x for x in arguments
-        ]
+        arrays = [x._data if isinstance(x, Tensor) and x.op is None else x for x in arguments]
         if not self.fits(*arrays):
             return self.slow(*arguments)
         with _x64(self.jax):
@@ -259,7 +143,9 @@ class XlaStep:
     def scan(self, *arrays: Array) -> list[Array]:
         """A step for each entry along the first axis of every array: one call."""
         with _x64(self.jax):
-            inputs = [self._put(a, self.parts_of_scan if a.ndim > 1 else self.whole) for a in arrays]
+            inputs = [
+                self._put(a, self.parts_of_scan if a.ndim > 1 else self.whole) for a in arrays
+            ]
             each = [self._draw() for _ in range(len(arrays[0]))]
             drawn = [self._put(np.stack(d), self.whole) for d in zip(*each, strict=True)]
             outputs, state = self._scan(self._state(), inputs, self._numbers(), drawn)
@@ -317,7 +203,8 @@ class XlaStep:
 
 def _x64(jax: Any) -> Any:
     """Sixty-four bits for the time of a call, whatever the process has chosen."""
-    enable = getattr(jax, "enable_x64", None)
-    if enable is None:
-        from jax.experimental import enable_x64 as enable
-    return enable(True)
+    if hasattr(jax, "enable_x64"):
+        return jax.enable_x64(True)
+    from jax.experimental import enable_x64
+
+    return enable_x64()

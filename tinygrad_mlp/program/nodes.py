@@ -1,0 +1,163 @@
+"""Nodes: single numbers and what is done to them, each written once.
+
+This file knows Python's arithmetic on floats and how each of NumPy's functions of one number is
+spelled in it. An array of nodes goes through an op's own forward function as an array of numbers
+would, so products and sums need no word here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, ClassVar, NoReturn
+
+__all__ = ["LARGEST", "Book", "Node", "TooMuchError", "functions"]
+
+LARGEST = 600
+"""How many operations are few."""
+
+SUM, PRODUCT, SIGN, ATOM = range(1, 5)
+
+
+class TooMuchError(Exception):
+    """The program is too large for scalars, or does something that they cannot say."""
+
+
+class Node:
+    """One number that is computed: an operation and what it is applied to."""
+
+    __slots__ = ("args", "book", "level", "name", "template", "uses")
+
+    def __init__(self, book: Book, template: str, args: tuple[Any, ...], level: int) -> None:
+        self.book, self.template, self.args, self.level = book, template, args, level
+        self.name = ""
+        self.uses = 0
+
+    def __add__(self, other: Any) -> Any:
+        return self.book.node("{} + {}", (self, other), SUM)
+
+    def __radd__(self, other: Any) -> Any:
+        return self.book.node("{} + {}", (other, self), SUM)
+
+    def __sub__(self, other: Any) -> Any:
+        return self.book.node("{} - {}", (self, other), SUM)
+
+    def __rsub__(self, other: Any) -> Any:
+        return self.book.node("{} - {}", (other, self), SUM)
+
+    def __mul__(self, other: Any) -> Any:
+        return self.book.product(self, other)
+
+    def __rmul__(self, other: Any) -> Any:
+        return self.book.product(other, self)
+
+    def __truediv__(self, other: Any) -> Any:
+        return self.book.node("{} / {}", (self, other), PRODUCT)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return self.book.node("{} / {}", (other, self), PRODUCT)
+
+    def __neg__(self) -> Any:
+        return self.book.node("-{}", (self,), SIGN)
+
+    def _decides(self, *_: Any) -> NoReturn:
+        raise TooMuchError
+
+    __bool__ = __float__ = __int__ = __index__ = _decides
+    __hash__: ClassVar[Any] = object.__hash__
+
+
+class Book:
+    """Every node once: what is computed twice is the same node."""
+
+    def __init__(self) -> None:
+        self.known: dict[Any, Node] = {}
+        self.order: list[Node] = []
+
+    def node(self, template: str, args: tuple[Any, ...], level: int = ATOM) -> Any:
+        """The node of an operation, which is made when it is new."""
+        key = (template, *(id(a) if isinstance(a, Node) else (type(a), a) for a in args))
+        found = self.known.get(key)
+        if found is None:
+            if len(self.order) > 4 * LARGEST:
+                raise TooMuchError
+            found = self.known[key] = Node(self, template, args, level)
+            self.order.append(found)
+        return found
+
+    def product(self, a: Any, b: Any) -> Any:
+        """``a b``, or the other factor where one is 1."""
+        for one, other in ((a, b), (b, a)):
+            if not isinstance(one, Node) and one == 1:
+                return other
+        return self.node("{} * {}", (a, b), PRODUCT)
+
+    def atom(self, name: str) -> Node:
+        """A number that is given."""
+        node = Node(self, name, (), ATOM)
+        node.name = name
+        return node
+
+    # -- functions of one, two or three numbers ----------------------------------------------
+
+    def call(self, function: str) -> Callable[[Any], Any]:
+        """A function of Python's math."""
+
+        def apply(x: Any) -> Any:
+            if not isinstance(x, Node):
+                return getattr(math, function)(x)
+            return self.node(f"{function}({{}})", (x,))
+
+        return apply
+
+    def power(self, x: Any, n: Any) -> Any:
+        """A constant power; the cheap ones are written out."""
+        if n in {2, 0.5, -1}:
+            return x * x if n == 2 else 1.0 / x if n == -1 else self.call("sqrt")(x)
+        return self.node("pow({}, {})", (x, float(n)))
+
+    def choice(self, test: str) -> Callable[[Any, Any], Any]:
+        """The larger or smaller of two; a NaN on either side comes through."""
+
+        def apply(a: Any, b: Any) -> Any:
+            if not isinstance(a, Node):
+                a, b = b, a
+            if not isinstance(b, Node):
+                other = "<" if test == ">" else ">"
+                return self.node(f"({{1}} if {{0}} {other} {{1}} else {{0}})", (a, b))
+            return self.node(f"({{0}} if {{0}} {test} {{1}} or {{0}} != {{0}} else {{1}})", (a, b))
+
+        return apply
+
+    def test(self, sign: str) -> Callable[[Any, Any], Any]:
+        """A comparison, as True or False."""
+        return lambda a, b: self.node(f"({{}} {sign} {{}})", (a, b))
+
+
+def functions(book: Book) -> dict[str, tuple[Callable[..., Any], int]]:
+    """What each ufunc is for single numbers, by its name, and how many it takes."""
+    table: dict[str, tuple[Callable[..., Any], int]] = {
+        "add": (lambda a, b: a + b, 2),
+        "subtract": (lambda a, b: a - b, 2),
+        "multiply": (lambda a, b: a * b, 2),
+        "divide": (lambda a, b: a / b, 2),
+        "negative": (lambda x: -x, 1),
+        "positive": (lambda x: x, 1),
+        "reciprocal": (lambda x: 1.0 / x, 1),
+        "square": (lambda x: x * x, 1),
+        "absolute": (lambda x: book.node("abs({})", (x,)), 1),
+        "maximum": (book.choice(">"), 2),
+        "minimum": (book.choice("<"), 2),
+        "where": (lambda c, a, b: book.node("({1} if {0} else {2})", (c, a, b)), 3),
+        "constant_power": (book.power, 2),
+        "cast": (lambda x: x * 1.0 if isinstance(x, Node) else float(x), 1),
+        "logical_not": (lambda x: book.node("(not {})", (x,)), 1),
+        "logical_and": (lambda a, b: book.node("({} and {})", (a, b)), 2),
+        "logical_or": (lambda a, b: book.node("({} or {})", (a, b)), 2),
+    }
+    for name in ("exp", "log", "sqrt", "sin", "cos", "tanh", "log1p", "expm1"):
+        table[name] = (book.call(name), 1)
+    signs = {"greater": ">", "greater_equal": ">=", "less": "<", "less_equal": "<=",
+             "equal": "==", "not_equal": "!="}  # fmt: skip
+    table |= {name: (book.test(sign), 2) for name, sign in signs.items()}
+    return table
