@@ -23,6 +23,7 @@ The tree::
     │   └── InPlaceError                 a value was overwritten after it was used
     ├── GradientError (ValueError)       a rule returned something that is no gradient
     │   └── GradientMismatchError        a gradient check failed (AssertionError too)
+    ├── AnomalyError (FloatingPointError) a value or gradient that is no finite number
     ├── CaptureError (RuntimeError)      a training step that cannot become a program
     ├── StateError (ValueError)          a state_dict or file that does not fit
     ├── DataError (ValueError)           data that a model cannot be trained on
@@ -37,6 +38,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 __all__ = [
+    "AnomalyError",
     "CaptureError",
     "DTypeError",
     "DataError",
@@ -159,6 +161,20 @@ class GradientMismatchError(GradientError, AssertionError):
     """A gradient check found a gradient that is not the one measured; its report is attached."""
 
     report: Any = None
+
+
+class AnomalyError(TinygradError, FloatingPointError):
+    """A value or a gradient is infinite or no number; `detect_anomaly` looks for them.
+
+    Attributes:
+        index: Where in the array.
+        inputs: What the op was given: its arrays.
+        backward: Whether it was in the backward pass.
+    """
+
+    index: tuple[int, ...] = ()
+    inputs: tuple[Any, ...] = ()
+    backward: bool = False
 
 
 class CaptureError(TinygradError, RuntimeError):

@@ -464,6 +464,7 @@ def record(  # noqa: C901, PLR0912 - hot: a call for each op, and every test cos
         node.op = None
         node.inputs = node.values = ()
         node.attrs = NOTHING
+        node.stale = False
         for x in inputs:
             if x is not None:
                 if "cut" in x.attrs:
