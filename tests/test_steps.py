@@ -12,6 +12,16 @@ from tinygrad_mlp.errors import GraphError, InPlaceError
 from tinygrad_mlp.steps import BackwardStep, SeedStep, backward_steps, forward_steps, replay
 
 
+OPS = {
+    "add": lambda a, b: a + b,
+    "mul": lambda a, b: a * b * 0.5,
+    "sub": lambda a, b: a - b,
+    "tanh": lambda a, _: np.tanh(a),
+    "row": lambda a, b: a - b.mean(axis=0),
+    "times": lambda a, b: (a @ b.T) @ b * 0.1,
+}
+
+
 @st.composite
 def graphs(draw):
     """A random graph of smooth ops on small matrices, and its leaves."""
@@ -20,17 +30,8 @@ def graphs(draw):
     pool = list(leaves)
     for _ in range(draw(st.integers(1, 12))):
         a, b = (pool[draw(st.integers(0, len(pool) - 1))] for _ in range(2))
-        op = draw(st.sampled_from(["add", "mul", "sub", "tanh", "row", "times"]))
-        pool.append(
-            {
-                "add": lambda: a + b,
-                "mul": lambda: a * b * 0.5,
-                "sub": lambda: a - b,
-                "tanh": lambda: np.tanh(a),
-                "row": lambda: a - b.mean(axis=0),
-                "times": lambda: (a @ b.T) @ b * 0.1,
-            }[op]()
-        )
+        op = draw(st.sampled_from(sorted(OPS)))
+        pool.append(OPS[op](a, b))
     total = leaves[1].sum()
     for part in pool[3:]:
         total = total + part.sum()

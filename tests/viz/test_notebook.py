@@ -13,14 +13,24 @@ from tests.viz.browser import chromium, page_of
 
 ROOT = Path(__file__).resolve().parents[2]
 
+BEGINNING = """
+import numpy as np, tinygrad_mlp as tg
+from tinygrad_mlp import nn, optim
+model = nn.MLP(2, [3], 1, rng=0)
+x, t = np.ones((4, 2)) / 3, np.ones((4, 1))
+loss = nn.MSELoss()(model(x), t)
+loss.backward()
+model
+"""
+TRAINING = """
+tg.fit(model, (x, t), loss=nn.MSELoss(), epochs=3, progress=False,
+       optimizer=optim.SGD(model.parameters(), lr=0.1))
+"""
 CELLS = (
-    "import numpy as np, tinygrad_mlp as tg\nfrom tinygrad_mlp import nn, optim\n"
-    "model = nn.MLP(2, [3], 1, rng=0)\nx, t = np.ones((4, 2)) / 3, np.ones((4, 1))\n"
-    "loss = nn.MSELoss()(model(x), t)\nloss.backward()\nmodel",
+    BEGINNING,
     "loss",
     "loss.op",
-    "tg.fit(model, (x, t), loss=nn.MSELoss(), epochs=3, progress=False,\n"
-    "       optimizer=optim.SGD(model.parameters(), lr=0.1))",
+    TRAINING,
     "tg.draw(loss)",
     'tg.draw(loss, level="neurons")',
     "tg.explain(loss, wrt=model[0].weight)",
