@@ -24,7 +24,7 @@ from tinygrad_mlp.errors import (
     UnsupportedError,
     UsageError,
 )
-from tinygrad_mlp.ops.domain import Domain
+from tinygrad_mlp.ops.domain import Domain, broadcasting
 from tinygrad_mlp.ops.notation import Notation, call
 from tinygrad_mlp.ops.record import READERS, REGISTRY, Array, Bind, Op, Rule
 
@@ -58,7 +58,8 @@ def define_op(
             Broadcasting is undone for you. None: the op has no gradient at all.
         text: How it is written, with ``<0>`` for the first input; by default ``name(…)``.
         latex: The same in LaTeX.
-        domain: Where it is defined, for `tinygrad_mlp.testing.check_op`.
+        domain: Where it is defined, for `tinygrad_mlp.testing.check_op`; by default everywhere,
+            for inputs that broadcast together.
         same_as: What it equals, composed of other ops.
         numpy: NumPy functions that it shall answer to.
         doc: What it is, in one sentence.
@@ -104,7 +105,7 @@ def define_op(
         bind=_bind(forward) if options else None,
         numpy=tuple(numpy),
         notation=notation,
-        domain=domain,
+        domain=domain or _everywhere(forward, inputs, options),
         same_as=same_as,
         doc=doc or f"Defined by the user: {name}.",
     )
@@ -121,6 +122,18 @@ def _parameters(forward: Callable[..., Array]) -> tuple[tuple[str, ...] | None, 
     if any(p.kind is p.VAR_POSITIONAL for p in parameters):
         return None, options
     return tuple(p.name for p in parameters if p.name not in options), options
+
+
+def _everywhere(
+    forward: Callable[..., Array], inputs: tuple[str, ...] | None, options: tuple[str, ...]
+) -> Domain | None:
+    """All real numbers, with the options at their defaults, if they have some."""
+    parameters = inspect.signature(forward).parameters if options else {}
+    defaults = {name: parameters[name].default for name in options}
+    if not inputs or inspect.Parameter.empty in defaults.values():
+        return None
+    shapes = broadcasting(len(inputs))
+    return Domain(case=lambda pick: (shapes(pick)[0], dict(defaults)), analytic=False)
 
 
 def _bind(forward: Callable[..., Array]) -> Bind:
