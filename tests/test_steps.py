@@ -11,7 +11,6 @@ import tinygrad_mlp as tg
 from tinygrad_mlp.errors import GraphError, InPlaceError
 from tinygrad_mlp.steps import BackwardStep, SeedStep, backward_steps, forward_steps, replay
 
-
 OPS = {
     "add": lambda a, b: a + b,
     "mul": lambda a, b: a * b * 0.5,

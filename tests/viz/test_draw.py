@@ -7,8 +7,8 @@ import re
 import subprocess
 import sys
 import time
-from xml.etree import ElementTree as ET
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
