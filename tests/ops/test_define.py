@@ -139,7 +139,9 @@ def test_a_rule_that_drops_the_history_is_no_rule_for_second_order():
         tg.hessian(lambda x: op(x).sum())(X)
 
 
-@pytest.mark.parametrize("wrong", [lambda g: g.sum(), lambda g: g[0], lambda g: g.T, lambda g: g.T[None]])
+@pytest.mark.parametrize(
+    "wrong", [lambda g: g.sum(), lambda g: g[0], lambda g: g.T, lambda g: g.T[None]]
+)
 def test_a_gradient_of_the_wrong_shape(wrong):
     op = tg.define_op("my_op", lambda x: 2.0 * x, lambda g, y, x: wrong(2.0 * g))
     x = tg.Tensor(np.ones((2, 3)), requires_grad=True)
