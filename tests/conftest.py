@@ -46,10 +46,13 @@ def _missing(reason: str) -> NoReturn:
 
 def needs(module: str) -> ModuleType:
     """Import and return an optional module, at the head of a test file or inside a test."""
+    state = np.random.get_state()  # noqa: NPY002 - some modules draw from it when imported (jax)
     try:
         return importlib.import_module(module)
     except ImportError as error:
         _missing(f"needs the Python module {module} ({error})")
+    finally:
+        np.random.set_state(state)  # noqa: NPY002
 
 
 def needs_program(*names: str) -> str:
