@@ -158,7 +158,7 @@ def _backward(root: Tensor, **options: Any) -> Picture:
     """The picture of the forward and the backward pass, recorded for this picture only."""
     known = names(ancestors(root, through_constants=True))
     # A seed that itself needs a gradient lets every op of the backward pass be recorded.
-    seed = Tensor(root.data * 0 + 1, requires_grad=True, name=f"∂{known[root.birth]} = 1")
+    seed = Tensor(root.data * 0 + 1, requires_grad=True, name=f"∂{known[root.birth]}")
     arrived: dict[int, tuple[Tensor, Tensor]] = {}
 
     def arrive(node: Tensor, gradient: Tensor) -> None:
