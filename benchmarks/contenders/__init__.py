@@ -63,6 +63,16 @@ class Contender:
 LINE_UP = (
     Contender("ours", "tinygrad_mlp, eager", "tinygrad_mlp", "ours", chain="Chain"),
     Contender("ours-kept", "tinygrad_mlp, eager, graph kept", "tinygrad_mlp", "ours", "TrainKept"),
+    Contender(
+        "ours-compiled-numpy",
+        "tinygrad_mlp, compiled, NumPy",
+        "tinygrad_mlp",
+        "ours_compiled",
+        "Numpy",
+    ),
+    Contender(
+        "ours-scan-numpy", "tinygrad_mlp, scan, NumPy", "tinygrad_mlp", "ours_compiled", "NumpyScan"
+    ),
     Contender("by-hand", "NumPy by hand, in place", "numpy", "by_hand"),
     Contender("lesson", "the lesson's class (no bias)", "numpy", "lesson", only=("sum",)),
     Contender("pytorch", "PyTorch, eager", "torch", "pytorch", chain="Chain"),
