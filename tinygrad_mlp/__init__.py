@@ -43,6 +43,7 @@ _LAZY: dict[str, str] = {
     "save": "serialization",
     "testing": "testing",
     "training": "training",
+    "why": "doctor",
 }
 
 __all__ = [
@@ -80,6 +81,7 @@ __all__ = [
     "training",
     "value_and_grad",
     "vjp",
+    "why",
 ]
 
 

@@ -223,7 +223,11 @@ def test_12_forgot_zero_grad(user, how):
         "Call optimizer.zero_grad() (or set .grad = None) before loss.backward()."
     )
     assert run.caught[0].category is TrainingWarning
-    for clear in ("optimizer.zero_grad()", "model.zero_grad()", "model.weight.grad = model.bias.grad = None"):
+    for clear in (
+        "optimizer.zero_grad()",
+        "model.zero_grad()",
+        "model.weight.grad = model.bias.grad = None",
+    ):
         assert user(FORGOT.format(clear=clear, how=how)).warnings == []
 
 
@@ -301,9 +305,7 @@ def test_15_a_list_of_layers(user):
 def test_16_a_class_among_layers(user):
     run = user("nn.Sequential(nn.Linear(2, 2), nn.Sigmoid)")
     assert isinstance(run.error, UsageError)
-    assert run.text == (
-        f"item 1 is the class Sigmoid ({run.line('Sequential')}). Write Sigmoid()."
-    )
+    assert run.text == (f"item 1 is the class Sigmoid ({run.line('Sequential')}). Write Sigmoid().")
 
 
 def test_17_parameters_without_a_call(user):
@@ -409,7 +411,12 @@ def test_23_a_numpy_function_without_a_rule(user):
 
 
 def test_23_never_an_object_array(user):
-    for call in ("np.interp(t, [0.0], [1.0])", "np.histogram(t)", "np.add.at(t, 0, 1.0)", "np.array(t)"):
+    for call in (
+        "np.interp(t, [0.0], [1.0])",
+        "np.histogram(t)",
+        "np.add.at(t, 0, 1.0)",
+        "np.array(t)",
+    ):
         run = user(f"t = tg.Tensor([2.0, 1.0], requires_grad=True)\nq = {call}")
         assert isinstance(run.error, TinygradError), call
 
@@ -510,7 +517,9 @@ def test_29_in_place_on_a_weight(user):
         f"w += … on a leaf that needs a gradient ({run.line('w += 1')}): it would become the result "
         "of an op, and no longer the weight. Write w.data = w.data + …; no_grad() is not needed for it."
     )
-    assert user("w = tg.Tensor([1.0], requires_grad=True)\ny = w * 2\ny += 1")["y"].tolist() == [3.0]
+    assert user("w = tg.Tensor([1.0], requires_grad=True)\ny = w * 2\ny += 1")["y"].tolist() == [
+        3.0
+    ]
 
 
 def test_30_a_custom_op_with_a_gradient_of_the_wrong_shape(user):
@@ -606,9 +615,17 @@ def test_36_a_power_written_as_xor(user):
 @pytest.mark.parametrize(
     ("fault", "code", "path"),
     [
-        ("model[0].weight.data = np.full((4, 2), 0.1); model[0].bias.data = np.zeros(4)", "equal-weights", "0"),
+        (
+            "model[0].weight.data = np.full((4, 2), 0.1); model[0].bias.data = np.zeros(4)",
+            "equal-weights",
+            "0",
+        ),
         ("model[0].weight.data = model[0].weight.data * 1e4 + 1e4", "saturation", "1"),
-        ("model = nn.Sequential(nn.Linear(2, 4), nn.ReLU(), nn.Linear(4, 1)); model[0].bias.data = np.full(4, -99.0)", "dead-layer", "1"),
+        (
+            "model = nn.Sequential(nn.Linear(2, 4), nn.ReLU(), nn.Linear(4, 1)); model[0].bias.data = np.full(4, -99.0)",
+            "dead-layer",
+            "1",
+        ),
     ],
 )
 def test_37_what_preflight_sees(user, fault, code, path):

@@ -8,7 +8,9 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-HEAD = "import numpy as np, tinygrad_mlp as tg; from tinygrad_mlp import nn, optim, functional as F\n"
+HEAD = (
+    "import numpy as np, tinygrad_mlp as tg; from tinygrad_mlp import nn, optim, functional as F\n"
+)
 
 
 class Run:

@@ -8,5 +8,7 @@ layers, losses and optimisers; nothing knows it. (The warnings of training are i
 from __future__ import annotations
 
 from tinygrad_mlp.doctor.anomaly import detect_anomaly
+from tinygrad_mlp.doctor.verdict import Factor, Why
+from tinygrad_mlp.doctor.why import why
 
-__all__ = ["detect_anomaly"]
+__all__ = ["Factor", "Why", "detect_anomaly", "why"]

@@ -112,7 +112,8 @@ def _in_forward(op: Op, node: Tensor, inputs: tuple[Array, ...]) -> AnomalyError
         if not finite(x):
             index = first_bad(x)
             error = AnomalyError(
-                f"{quoted(name)} is {shown(plain(x)[index])} at {list(index)} before {op.name} reads it",
+                f"{quoted(name)} is {shown(plain(x)[index])} at {list(index)} "
+                f"before {op.name} reads it",
                 where=str(spot or ""),
                 why="it was given so, or computed outside detect_anomaly()",
                 fix="Look at the data with np.isfinite, or put the block around more.",
@@ -194,7 +195,8 @@ def _node_of(values: tuple[Array, ...]) -> Node | None:
     if isinstance(values[0], Tensor):
         return values[0]
     return next(
-        (x for x in gc.get_objects() if isinstance(x, Tensor) and _has_values(x, values)), None
+        (x for x in gc.get_objects() if issubclass(type(x), Tensor) and _has_values(x, values)),
+        None,
     )
 
 

@@ -109,6 +109,12 @@ GUARDS = {"sqrt": "> 0", "log": "> 0", "constant_power": "> 0", "power": "> 0", 
 """The ops with an edge, and the condition that keeps away from it."""
 
 
+STABLE = (
+    "For 1 / (1 + np.exp(-x)) use F.sigmoid(x), for np.log(1 + np.exp(x)) F.softplus(x), "
+    "for np.exp(x) / np.exp(x).sum() F.softmax(x): they are stable."
+)
+
+
 def _forward_words(op: str, at: Sequence[float | None], names: Sequence[str]) -> tuple[str, str]:
     """Why an op gives no finite number there, and what to write instead."""
     x = at[0] if at else None
@@ -116,8 +122,7 @@ def _forward_words(op: str, at: Sequence[float | None], names: Sequence[str]) ->
     if op == "exp":
         return (
             "exp of that is larger than the largest number (overflow)",
-            "For 1 / (1 + np.exp(-x)) use F.sigmoid(x), for np.log(1 + np.exp(x)) F.softplus(x), "
-            "for np.exp(x) / np.exp(x).sum() F.softmax(x): they are stable.",
+            STABLE,
         )
     if op == "log" and x is not None:
         said = "the logarithm of 0 is −inf" if x == 0 else "a negative number has no logarithm"

@@ -1,0 +1,113 @@
+"""What is said of an op that lets no gradient through, or makes it large or small.
+
+This file knows ops by name and nothing about them: no slope is stated here, only words.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tinygrad_mlp.steps import BackwardStep
+
+__all__ = ["SQUASHING", "blocked", "scaled"]
+
+SQUASHING = ("sigmoid", "tanh", "softmax", "log_softmax", "erf", "gelu", "silu", "softplus")
+CHOOSING = ("where", "maximum", "minimum", "max", "min", "clip", "getitem", "take", "sort")
+JOINING = ("concatenate", "stack", "pad")
+PRODUCTS = ("mul", "div", "linear", "matmul", "dot")
+
+
+def blocked(  # noqa: PLR0911 - one answer for each kind of op
+    step: BackwardStep,
+) -> tuple[str, str, str]:
+    """The cause, the words and the fix for an edge through which nothing comes."""
+    op, x = step.op.name, step.x_name
+    values = step.node.values
+    if "relu" in op or (op == "maximum" and _constant_zero(step)):
+        return (
+            "dead-relu",
+            f"{op} is 0 for every entry of {x!r} that counts, and its slope there is 0 (dead)",
+            "Lower the learning rate or the biases' size, or use LeakyReLU.",
+        )
+    if op in SQUASHING:
+        largest = float(np.abs(values[1]).max())
+        return (
+            "saturated",
+            f"{op} is saturated: {x!r} reaches {largest:.4g}, where it is flat",
+            "Scale the inputs or the weights down.",
+        )
+    if op in CHOOSING:
+        return (
+            "masked",
+            f"{op} chooses other entries than those of {x!r}",
+            "Look at the mask, the index or the limits.",
+        )
+    if op in JOINING:
+        return (
+            "masked",
+            f"only other parts of what {op} made of {x!r} and the rest are used afterwards",
+            "Look at the index behind it.",
+        )
+    if op in PRODUCTS:
+        other = step.operands[1 - step.i] if step.i < 2 and len(step.operands) > 1 else None
+        array = values[2 - step.i] if step.i < 2 else values[1]
+        if not np.any(array):
+            return _times_zero(step, other)
+        return (
+            "masked",
+            f"in {op}, the entries of {other or 'a constant'!r} that meet the gradient are 0",
+            "Look at the mask.",
+        )
+    if op in {"mse", "abs", "constant_power", "sub"}:
+        return (
+            "minimum",
+            f"{op} is at its lowest point there: there is nothing left to learn from this",
+            "The loss is at a minimum; try other data.",
+        )
+    return (
+        "flat",
+        f"{op} is flat there: its slope by {x!r} is 0 at every entry",
+        "Use an op with a slope.",
+    )
+
+
+def _constant_zero(step: BackwardStep) -> bool:
+    return not np.any(step.node.values[2 - step.i])
+
+
+def _times_zero(step: BackwardStep, other: str | None) -> tuple[str, str, str]:
+    """Multiplied by zero; by weights that all begin at zero, if the zeros are weights."""
+    node = step.node.inputs[1 - step.i] if step.i < 2 and len(step.node.inputs) > 1 else None
+    if node is not None and node.op is None and node.requires_grad and node.ndim == 2:
+        return (
+            "symmetric",
+            f"the weights {other!r} are all 0, so nothing comes back through {step.op.name}",
+            "Begin with random weights: units that begin alike stay alike.",
+        )
+    return (
+        "times-zero",
+        f"{step.op.name} multiplies it by {other or 'a constant'!r}, which is 0",
+        "Look at why that is 0.",
+    )
+
+
+def scaled(  # noqa: PLR0911 - one answer for each kind of op
+    op: str, verdict: str, count: int
+) -> tuple[str, str]:
+    """The cause and the fix for a size."""
+    if verdict == "tiny":
+        if op in SQUASHING:
+            fix = "Use ReLU or normalisation between the layers, or scale the inputs."
+            return ("vanishing" if count > 1 else "saturated"), fix
+        if op in {"linear", "matmul", "dot"}:
+            return "small-weights", "Begin with larger weights: nn.init.xavier_uniform."
+        if op in {"mse", "abs", "constant_power"}:
+            return "near-minimum", "The loss is nearly at a minimum: there is little to learn."
+        return "scaled-down", "Look at the constant factors of the loss."
+    if op in {"linear", "matmul", "dot"}:
+        return "exploding", "Begin with smaller weights, normalise between layers, or clip."
+    if op in {"mse", "sub", "constant_power", "abs"}:
+        return "far-targets", "Scale the targets to about −1 to 1, or clip the gradients."
+    if op in {"exp", "log", "div", "sqrt", "power"}:
+        return "steep", f"{op} is steep there: keep its inputs away from its edge."
+    return "scaled-up", "Look at the constant factors, and at mean instead of sum."
