@@ -105,6 +105,42 @@ def test_the_gradients_are_central_differences(entry):
             assert compare(subject, gs, order=order) == []
 
 
+def _points(entry, dtype):
+    rng = np.random.default_rng(1)
+    return [[rng.uniform(0.3, 2.0, s).astype(dtype) for s in shapes] for shapes in entry.shapes]
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
+def test_float32_stays_float32(entry):
+    for xs in _points(entry, np.float32):
+        tensors = [tg.Tensor(x, requires_grad=True) for x in xs]
+        y = entry.call(*tensors)
+        assert y.dtype == (np.float64 if entry.name == "float_power" else np.float32)
+        (y * y).sum().backward()
+        assert all(t.grad is None or t.grad.dtype == np.float32 for t in tensors)
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
+def test_a_compiled_step_computes_the_same(entry):
+    xs = _points(entry, np.float64)[-1]
+
+    def step(*args):
+        for t in args:
+            t.requires_grad = True
+        y = entry.call(*args)
+        (y * y).sum().backward()
+        return (y, *(tg.Tensor(t.grad) for t in args if t.grad is not None))
+
+    compiled = (
+        tg.compile(lambda a: step(a)) if len(xs) == 1 else tg.compile(lambda a, b: step(a, b))
+    )
+    eager = step(*(tg.Tensor(x) for x in xs))
+    for _ in range(3):
+        results = compiled(*xs)
+    for got, expected in zip(results, eager, strict=True):
+        np.testing.assert_allclose(got.data, expected.data, rtol=1e-12, atol=1e-13)
+
+
 def test_the_table_in_the_documentation(golden):
     golden("../../docs/numpy.md", table())
 

@@ -166,6 +166,8 @@ def literal(x: Any, level: int, name_array: Callable[[Array], str]) -> str:  # n
     if isinstance(x, np.ndarray | np.generic):
         if x.ndim == 0:
             return f"{_dtype(x.dtype)}({_number(x.item(), LOWEST)})"
+        if x.size == 0:
+            return f"np.zeros({x.shape}, dtype={_dtype(x.dtype)})"
         if x.size <= 16 and (x.dtype.kind in "biu" or np.isfinite(x).all()):
             return f"np.array({x.tolist()!r}, dtype={_dtype(x.dtype)})"
         return name_array(x)

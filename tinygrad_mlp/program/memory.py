@@ -49,8 +49,10 @@ def kind(e: Equation) -> str:
     ``text`` is an expression that is run anew each time.
     """
     op, y = e.op, e.output
-    if not isinstance(y.value, np.ndarray) or y.ndim == 0 or y.size == 0:
+    if not isinstance(y.value, np.ndarray) or y.size == 0:
         return "text"
+    if y.ndim == 0:
+        return "view" if _shares(e) else "text"
     if isinstance(op.forward, np.ufunc):
         return "ufunc"
     arrays = [x for x in e.inputs if np.ndim(x.value if type(x) is Var else x)]
@@ -62,6 +64,12 @@ def kind(e: Equation) -> str:
     if op.name in _VIEWS and len(e.inputs) == 1 and type(e.inputs[0]) is Var:
         return "view"
     return "text"
+
+
+def _shares(e: Equation) -> bool:
+    """Whether a single number is a view all the same: ``x.reshape(())`` and ``x[..., 0]``."""
+    picked = e.op.name == "getitem" and Ellipsis not in e.attrs["key"]
+    return e.op.name in _VIEWS and len(e.inputs) == 1 and type(e.inputs[0]) is Var and not picked
 
 
 class Plan:

@@ -108,7 +108,11 @@ class _Scalariser:
     # -- what is given -----------------------------------------------------------------------
 
     def _given(self, v: Var) -> tuple[str, str]:
-        if not isinstance(v.value, np.ndarray) or v.dtype != np.float64 or v.size > LARGEST:
+        if (
+            not isinstance(v.value, np.ndarray)
+            or v.dtype != np.float64
+            or not 0 < v.size <= LARGEST
+        ):
             raise TooMuchError
         name = self.names.fresh(v.name or "x")
         array = self._atoms(name, v.shape)
@@ -150,7 +154,7 @@ class _Scalariser:
 
     def _equation(self, e: Equation) -> None:
         y = e.output
-        if not e.pure or y.dtype not in _DTYPES or y.size > LARGEST:
+        if not e.pure or y.dtype not in _DTYPES or not 0 < y.size <= LARGEST:
             raise TooMuchError
         result = self._computed(e, [self._value(x) for x in e.inputs])
         if np.shape(result) != y.shape:
