@@ -201,6 +201,11 @@ extremes). What has no rule raises an error that names what comes closest.
 
 Not compared with PyTorch: {reasons}.
 
+How many digits are right was held against mpmath, over the whole range of float64 and of float32:
+the element-wise functions of one number, the sigmoid, the softplus and the error function are
+within 4 units in the last place. Where results cancel the bound is absolute: `gelu` and `silu` are
+within 4 units in the last place of the larger of 1 and the argument, `gelu` with a tanh within 8.
+
 | function | answered by | value | first order | second order | PyTorch |
 |---|---|---|---|---|---|
 """

@@ -49,10 +49,9 @@ def kind(e: Equation) -> str:
     ``text`` is an expression that is run anew each time.
     """
     op, y = e.op, e.output
-    if not isinstance(y.value, np.ndarray) or y.size == 0:
+    number = y.ndim == 0 and not _shares(e)
+    if not isinstance(y.value, np.ndarray) or y.size == 0 or number:
         return "text"
-    if y.ndim == 0:
-        return "view" if _shares(e) else "text"
     if isinstance(op.forward, np.ufunc):
         return "ufunc"
     arrays = [x for x in e.inputs if np.ndim(x.value if type(x) is Var else x)]
