@@ -17,7 +17,7 @@ from tinygrad_mlp.program.ir import Cell, Edge, Equation, Program, Var
 from tinygrad_mlp.program.naming import comment, identifier
 from tinygrad_mlp.program.printing import kind_of
 from tinygrad_mlp.program.writer import WIDTH, Writer, wrapped
-from tinygrad_mlp.symbol import input_names, rule_formula
+from tinygrad_mlp.formulas import input_names, rule_formula
 
 __all__ = ["Source", "numpy_source"]
 
