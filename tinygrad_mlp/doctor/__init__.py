@@ -8,7 +8,18 @@ layers, losses and optimisers; nothing knows it. (The warnings of training are i
 from __future__ import annotations
 
 from tinygrad_mlp.doctor.anomaly import detect_anomaly
+from tinygrad_mlp.doctor.preflight import preflight
+from tinygrad_mlp.doctor.report import CODES, Finding, Report
 from tinygrad_mlp.doctor.verdict import Factor, Why
 from tinygrad_mlp.doctor.why import why
 
-__all__ = ["Factor", "Why", "detect_anomaly", "why"]
+__all__ = [
+    "CODES",
+    "Factor",
+    "Finding",
+    "Report",
+    "Why",
+    "detect_anomaly",
+    "preflight",
+    "why",
+]

@@ -6,7 +6,7 @@ never begun, never run, cut, cleared or freed. It works on what is in memory.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -50,16 +50,18 @@ def absent(  # noqa: PLR0911 - one answer for each situation
     root = loss if loss is not None else living.root(t)
     if root is not None and root is not t and _leads_to(root, t):
         here = _on_the_path(t, root, say)
-        other = living.latest_loss(t) if loss is None and here.cause == "not-run" else None
-        if other is None or other is root:
+        if loss is not None or here.cause != "not-run":
             return here
-        there = _off_the_path(t, other, living, say)
+        others = [x for x in living.losses(t) if x is not root]
+        there = _off_all_paths(t, others, living, say)
+        if there is None:
+            return here
         known = there.cause in CUTS or (there.cause == "dead-end" and root.size > 1)
         return there if known else here
     if root is None and t.op is not None:
         return say("not-run", "backward() has not run", fix=f"Call {name}.backward() on the loss.")
-    target = loss if loss is not None else living.latest_loss(t)
-    if target is None:
+    found = _off_all_paths(t, living.losses(t) if loss is None else [loss], living, say)
+    if found is None:
         results = [x for x in living.descendants(t).values() if x is not t]
         if results or root is t:
             return say(
@@ -71,7 +73,13 @@ def absent(  # noqa: PLR0911 - one answer for each situation
             "nothing in memory was computed from it",
             fix="Compute a loss from it, keep it in a variable, and call loss.backward().",
         )
-    return _off_the_path(t, target, living, say)
+    return found
+
+
+def _off_all_paths(t: Node, losses: Sequence[Node], living: Living, say: Say) -> Why | None:
+    """The answer for the loss whose graph shows where a path was cut, or else for the first."""
+    answers = [_off_the_path(t, loss, living, say) for loss in losses]
+    return next((a for a in answers if a.cause in CUTS), answers[0] if answers else None)
 
 
 CUTS = {"detach", "no-grad", "no-rule", "item", "rebuilt"}

@@ -23,6 +23,10 @@ from tinygrad_mlp.tensor import Tensor
 __all__ = ["Living", "LooseEnd"]
 
 
+LOOKED_AT = 10
+"""So many losses are considered, when nobody says which one is meant."""
+
+
 class LooseEnd:
     """A number in a graph that a tensor outside of it also holds: it came by hand.
 
@@ -66,9 +70,9 @@ class Living:
         results = [x for x in ends if x.op is not None or x.grad is not None]
         return max(results, key=lambda x: (x.grad is not None, x.size == 1, x.birth), default=None)
 
-    def latest_loss(self, t: Node) -> Node | None:
-        """The latest single number that was computed, wherever from."""
-        losses = [
+    def losses(self, t: Node) -> list[Node]:
+        """Single numbers that nobody used, wherever from: those that ran first, then the latest."""
+        found = [
             x
             for x in self.tensors
             if x.size == 1
@@ -77,9 +81,9 @@ class Living:
             and (x.op is not None or "cut" in x.attrs)
             and type(x) is Tensor
         ]
-        return max(
-            losses, key=lambda x: (x.grad is not None or x.op is FREED, x.birth), default=None
-        )
+        ran = [x.grad is not None or x.op is FREED for x in found]
+        order = sorted(zip(ran, (x.birth for x in found), found, strict=True), key=lambda e: e[:2])
+        return [x for *_, x in reversed(order)][:LOOKED_AT]
 
     def loose_end(self, t: Node, loss: Node) -> LooseEnd | None:
         """A number in the graph of a loss that equals one that was computed from `t`."""
