@@ -36,6 +36,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("alarms", "autodiff"),
     ("tensor",),
     ("symbol",),
+    ("formulas",),
     ("transforms",),
     ("functional",),
     ("nn",),

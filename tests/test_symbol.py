@@ -19,17 +19,9 @@ import pytest
 import tinygrad_mlp as tg
 from tinygrad_mlp import ops
 from tinygrad_mlp.autodiff import pullback
+from tinygrad_mlp.formulas import example, formula, input_names, op_table, rule_formula
 from tinygrad_mlp.ops import REGISTRY
-from tinygrad_mlp.symbol import (
-    Symbol,
-    escape_latex,
-    example,
-    formula,
-    input_names,
-    latex_name,
-    op_table,
-    rule_formula,
-)
+from tinygrad_mlp.symbol import Symbol, escape_latex, latex_name
 
 PAGE = Path(__file__).parent.parent / "docs" / "ops.md"
 TABLE = re.compile(r"(?<=-->\n).*\Z", re.DOTALL)

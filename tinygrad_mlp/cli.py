@@ -17,8 +17,8 @@ from typing import NoReturn
 
 from tinygrad_mlp import __version__, ops
 from tinygrad_mlp.errors import TinygradError, UsageError, message
+from tinygrad_mlp.formulas import Row, op_table
 from tinygrad_mlp.ops import REGISTRY, Op
-from tinygrad_mlp.symbol import Row, op_table
 
 __all__ = ["main", "markdown_sections", "markdown_table", "text_table"]
 
@@ -174,7 +174,7 @@ def _explain(options: argparse.Namespace) -> None:
 def text_table(rows: Iterable[Row]) -> str:
     """The op table as aligned plain text, one gradient a line.
 
-    >>> from tinygrad_mlp.symbol import op_table
+    >>> from tinygrad_mlp.formulas import op_table
     >>> print(text_table(row for row in op_table() if row.op.name in ("mul", "sigmoid")))
     op       forward  gradient of each input
     ───────  ───────  ──────────────────────

@@ -25,10 +25,11 @@ import numpy as np
 
 from tinygrad_mlp.autodiff import backpropagate, first_gradient, pullback
 from tinygrad_mlp.errors import GraphError
+from tinygrad_mlp.formulas import formula, rule_formula
 from tinygrad_mlp.graph import Node, ancestors, describe, names
 from tinygrad_mlp.ops import Array, Op
 from tinygrad_mlp.origin import Place, place
-from tinygrad_mlp.symbol import Symbol, formula, rule_formula
+from tinygrad_mlp.symbol import Symbol
 
 __all__ = [
     "BackwardStep",

@@ -1,30 +1,28 @@
 """Symbols: values that write formulas.
 
-This file knows how a record's notation is filled in, and how a rule becomes a formula: it is
-run by `pullback` as it always is, but handed symbols. It states no formula and no derivative
-of its own. A symbol carries a concrete array as well, because the formula of a rule may depend
-on shapes: ``gᵀ x`` for a batch is an outer product for one sample.
+This file knows how a record's notation is filled in. It states no formula of its own: applying
+a record to symbols notes what was applied to what, and writing reads that note. A symbol
+carries a concrete array as well, because the formula of a rule may depend on shapes: ``gᵀ x``
+for a batch is an outer product for one sample.
 
 >>> import numpy as np
->>> from tinygrad_mlp.ops import REGISTRY
->>> str(rule_formula(REGISTRY["sigmoid"], 0, (np.ones(3), np.ones(3)), {}))
+>>> g, y = Symbol("g", np.ones(3)), Symbol("y", np.ones(3))
+>>> str(g * y * (1.0 - y))
 'g y (1 − y)'
 """
 
 from __future__ import annotations
 
-import inspect
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinygrad_mlp.autodiff import pullback
-from tinygrad_mlp.ops import READERS, REGISTRY, Array, Attrs, Op, Operand
+from tinygrad_mlp.ops import READERS, Array, Attrs, Op, Operand
 from tinygrad_mlp.ops.notation import ATOM, PRODUCT, SUM
 
-__all__ = ["Symbol", "formula", "input_names", "op_table", "rule_formula", "write"]
+__all__ = ["Symbol", "apply_symbol", "escape_latex", "latex_name", "write"]
 
 
 class Symbol(Operand):
@@ -141,10 +139,10 @@ def _write_one(symbol: Symbol, done: Mapping[int, _Written], *, latex: bool) -> 
         return parts[i].text if alone else _parenthesised(parts[i].text, latex=latex)
 
     text = _PART.sub(fill, template)
-    if template in {"<0> <1>", r"<0>\,<1>"} and text.endswith(template[3:-3] + parts[1].text):
-        if parts[1].text[0].isdigit():  # two numbers side by side would read as one
-            dot = r" \cdot " if latex else " · "
-            text = text[: -len(template[3:-3] + parts[1].text)] + dot + parts[1].text
+    if template in {"<0> <1>", r"<0>\,<1>"}:
+        end = template[3:-3] + parts[1].text
+        if parts[1].text[0].isdigit() and text.endswith(end):  # two numbers would read as one
+            text = text.removesuffix(end) + (r" \cdot " if latex else " · ") + parts[1].text
     level = parts[0].level if template == "<0>" else notation.level
     return _Written(text, level)
 
@@ -203,150 +201,3 @@ _ESCAPES = {
 def escape_latex(text: str) -> str:
     """Text that LaTeX prints as it is."""
     return "".join(_ESCAPES.get(c, c) for c in text)
-
-
-# -- formulas of records ---------------------------------------------------------------------
-
-Names: TypeAlias = Sequence[str | Symbol | None] | None
-"""What to call an op's inputs: a name, a symbol that writes itself, or None for an input that is
-written as the number it is."""
-
-_SHORT = {"weight": "W", "bias": "b"}
-
-
-def input_names(op: Op, count: int) -> tuple[str, ...]:
-    """What an op's inputs are called: by the parameters of its own rule or forward."""
-    source = next((rule for rule in op.rules if rule is not None), None) or op.each
-    skipped = 2 if op.each is None else 3
-    names: list[str] = []
-    if source is not None:
-        for parameter in list(inspect.signature(source).parameters.values())[skipped:]:
-            if parameter.kind is parameter.VAR_POSITIONAL:
-                rest = count - len(names)
-                stem = _SHORT.get(parameter.name) or parameter.name.removesuffix("s")
-                names += [stem] if rest == 1 else [f"{stem}_{i + 1}" for i in range(rest)]
-            elif parameter.kind is parameter.POSITIONAL_OR_KEYWORD and len(names) < count:
-                names.append(_SHORT.get(parameter.name, parameter.name))
-    while len(names) < count:
-        names.append("abcdefgh"[len(names)] if count > 1 else "x")
-    return tuple(names[:count])
-
-
-def formula(op: Op, values: Sequence[Array], attrs: Attrs, names: Names = None) -> Symbol:
-    """What an op computes, as a formula.
-
-    Args:
-        op: The op.
-        values: The output, then the inputs, as arrays.
-        attrs: The op's attributes.
-        names: What to call the inputs (None for one that is written as the number it is); by
-            default as its rules do.
-    """
-    return apply_symbol(op, _symbols(op, values[1:], names), attrs)
-
-
-def rule_formula(
-    op: Op,
-    i: int,
-    values: Sequence[Array],
-    attrs: Attrs,
-    names: Names = None,
-    y: str | Symbol = "y",
-    g: str | Symbol = "g",
-) -> Symbol:
-    """The gradient of input number `i`, as a formula: the rule itself, handed symbols.
-
-    Args:
-        op: The op.
-        i: Which input.
-        values: The output, then the inputs, as arrays.
-        attrs: The op's attributes.
-        names: What to call the inputs; by default as the rules do.
-        y: What to call the output.
-        g: What to call the gradient that arrives.
-    """
-    arrives, out = (s if isinstance(s, Symbol) else Symbol(s, values[0]) for s in (g, y))
-    result = pullback(op, i, arrives, (out, *_symbols(op, values[1:], names)), attrs)
-    return result if isinstance(result, Symbol) else Symbol(f"{result:.4g}", result)
-
-
-def _symbols(op: Op, inputs: Sequence[Array], names: Names) -> tuple[Array, ...]:
-    names = input_names(op, len(inputs)) if names is None else names
-    return tuple(
-        x if n is None else n if isinstance(n, Symbol) else Symbol(n, x)
-        for n, x in zip(names, inputs, strict=True)
-    )
-
-
-class Row(NamedTuple):
-    """One row of the op table."""
-
-    op: Op
-    forward: str
-    gradients: tuple[str, ...]
-
-
-def op_table(*, latex: bool = False) -> Iterator[Row]:
-    """Every op with its formula and the gradient of each input, read from the records.
-
-    This is the table of the documentation; the suite compares it with a golden copy.
-    """
-    for op in REGISTRY.values():
-        if op.domain is None and op.differentiable:
-            continue
-        if op.domain is None and not isinstance(op.forward, np.ufunc):
-            yield Row(op, _head(op, latex=latex), ())  # it reads no arrays: random numbers
-            continue
-        values, attrs = example(op)
-        names = input_names(op, len(values) - 1)
-
-        def text(symbol: Symbol) -> str:
-            return symbol.latex if latex else str(symbol)
-
-        gradients = tuple(
-            f"{name}: {text(rule_formula(op, i, values, attrs))}"
-            for i, name in enumerate(names)
-            if op.flows(i)
-        )
-        yield Row(op, text(formula(op, values, attrs)), gradients)
-
-
-def _head(op: Op, *, latex: bool) -> str:
-    """How an op is written whose inputs are no arrays."""
-    return rf"\operatorname{{{escape_latex(op.name)}}}(\dots)" if latex else f"{op.name}(…)"
-
-
-def example(op: Op) -> tuple[tuple[Array, ...], Attrs]:
-    """Typical inputs of an op: the output, then the inputs; and its attributes."""
-    rng = np.random.default_rng(0)
-    if op.domain is None:
-        count = getattr(op.forward, "nin", 1)
-        inputs: tuple[Array, ...] = tuple(rng.uniform(size=(2, 3)) for _ in range(count))
-        if op.name.startswith("logical"):
-            inputs = tuple(x > 0.5 for x in inputs)
-        attrs: Attrs = {}
-    else:
-        shapes, attrs = op.domain.case(_typical)
-        inputs = tuple(
-            rng.uniform(*op.domain.interval(i).typical, size=s) if isinstance(s, tuple) else s
-            for i, s in enumerate(shapes)
-        )
-    with np.errstate(all="ignore"):
-        return (np.asarray(op.apply(inputs, attrs)), *inputs), attrs
-
-
-def _typical(options: Any) -> Any:
-    """Pick a matrix where there is one, else what comes first."""
-
-    def matrix(option: Any) -> bool:
-        first = option[0] if isinstance(option, tuple) and option else None
-        shape = first if isinstance(first, tuple) else option
-        while isinstance(shape, tuple) and shape and isinstance(shape[0], tuple):
-            shape = shape[0]
-        return (
-            isinstance(shape, tuple)
-            and len(shape) == 2
-            and all(isinstance(n, int) and n > 1 for n in shape)
-        )
-
-    return next((option for option in options if matrix(option)), options[0])

@@ -10,8 +10,8 @@ import pytest
 import tinygrad_mlp as tg
 from tinygrad_mlp import functional as F
 from tinygrad_mlp.errors import GradientError, UnsupportedError, UsageError
+from tinygrad_mlp.formulas import formula, rule_formula
 from tinygrad_mlp.ops import REGISTRY
-from tinygrad_mlp.symbol import formula, rule_formula
 
 X = np.array([[0.3, -2.0], [1.0, 4.0]])
 

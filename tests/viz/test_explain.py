@@ -16,8 +16,8 @@ from tests.conftest import needs
 from tests.test_steps import graphs
 from tests.viz.graphs import GRAPHS, hostile, many_paths, matrices, network, paths, weight
 from tinygrad_mlp.errors import GraphError, UsageError
+from tinygrad_mlp.formulas import op_table
 from tinygrad_mlp.ops import REGISTRY
-from tinygrad_mlp.symbol import op_table
 from tinygrad_mlp.viz.document import Formulas, Heading, Say
 from tinygrad_mlp.viz.mathml import formula, mathml
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from tinygrad_mlp.formulas import input_names, rule_formula
 from tinygrad_mlp.graph import module_path
 from tinygrad_mlp.origin import Scope
 from tinygrad_mlp.program.code import Code, written
@@ -17,7 +18,6 @@ from tinygrad_mlp.program.ir import Cell, Edge, Equation, Program, Var
 from tinygrad_mlp.program.naming import comment, identifier
 from tinygrad_mlp.program.printing import kind_of
 from tinygrad_mlp.program.writer import WIDTH, Writer, wrapped
-from tinygrad_mlp.formulas import input_names, rule_formula
 
 __all__ = ["Source", "numpy_source"]
 

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from tinygrad_mlp.formulas import example, formula, input_names, rule_formula
 from tinygrad_mlp.ops import Op
 from tinygrad_mlp.steps import BackwardStep, backward_steps
-from tinygrad_mlp.symbol import example, formula, input_names, rule_formula
 from tinygrad_mlp.tensor import Tensor
 from tinygrad_mlp.viz.document import Block, Figure, Formulas, Heading, Math, Row, Say
 from tinygrad_mlp.viz.explanation import Explanation

@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_mlp.formulas import formula
 from tinygrad_mlp.graph import Node as Tensor
 from tinygrad_mlp.graph import ancestors, module_path, names
 from tinygrad_mlp.origin import place
-from tinygrad_mlp.symbol import formula
 from tinygrad_mlp.viz.fold import Depth, Unit, plan
 from tinygrad_mlp.viz.frames import Frames, homes_of, module_title, without_lonely
 from tinygrad_mlp.viz.heat import table_size

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tinygrad_mlp.formulas import rule_formula
 from tinygrad_mlp.graph import Node
 from tinygrad_mlp.ops import Array
 from tinygrad_mlp.steps import BackwardStep, replay
-from tinygrad_mlp.symbol import Symbol, latex_name, rule_formula
+from tinygrad_mlp.symbol import Symbol, latex_name
 from tinygrad_mlp.viz.document import Math
 from tinygrad_mlp.viz.labels import number, numbers, shape_text
 
