@@ -124,6 +124,20 @@ def test_a_returned_array_is_the_callers():
         assert_close(result, training.model(tg.Tensor(x * k)).data)
 
 
+def test_the_numbers_of_the_recordings_are_let_go():
+    training = Training(nn.MLP(50, [60], 20, rng=0), batch=40)
+    compiled = tg.compile(training.step)
+    for x, y in training.batches(2):
+        compiled(x, y)
+    held = [e.output.value for e in compiled.program.equations if e.output.size > 64]
+    assert held
+    assert not any(any(a.strides) for a in held)
+    step = source_step(compiled)
+    x, y = training.batches(1)[0]
+    expected = training.loss_fn(training.model(tg.Tensor(x)), tg.Tensor(y))
+    assert_close(step(x, y).data, expected.data)
+
+
 def test_a_tuple_of_one_stays_a_tuple():
     step = tg.compile(lambda x: (x * 2.0,))
     for _ in range(4):

@@ -222,7 +222,7 @@ def _inside(x: Any) -> Any:
 
 def _own(value: Array) -> Array:
     """An array that nobody else sees: a rule may have handed out what is another's too."""
-    return value.copy() if isinstance(value, np.ndarray) else value
+    return value.copy(order="K") if isinstance(value, np.ndarray) else value
 
 
 def _several(result: Any) -> tuple[Any, ...]:

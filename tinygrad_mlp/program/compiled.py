@@ -232,6 +232,8 @@ class CompiledStep:
             runner = XlaStep(program, kept, single=single, slow=self._choose, devices=self.devices)
         else:
             runner = Runner(optimised(program), kept, single=single, slow=self._choose)
+        runner.program.forget()
+        program.forget()
         self._runners.insert(0, (runner, program))
         self._source = None
         self._call = runner.call
