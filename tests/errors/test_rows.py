@@ -34,7 +34,8 @@ def test_01_backward_of_a_vector(user):
     assert isinstance(run.error, ShapeError)
     assert run.text == (
         f"backward() needs one number, but 'y' has shape (3,) ({run.line('y = x')}, mul): only a "
-        "single number has a gradient that is not a Jacobian. Use y.sum() or y.mean(), or pass gradient= of shape (3,)."
+        "single number has a gradient that is not a Jacobian. "
+        "Use y.sum() or y.mean(), or pass gradient= of shape (3,)."
     )
 
 
@@ -514,8 +515,9 @@ def test_29_in_place_on_a_weight(user):
     """)
     assert isinstance(run.error, UsageError)
     assert run.text == (
-        f"w += … on a leaf that needs a gradient ({run.line('w += 1')}): it would become the result "
-        "of an op, and no longer the weight. Write w.data = w.data + …; no_grad() is not needed for it."
+        f"w += … on a leaf that needs a gradient ({run.line('w += 1')}): it would become the "
+        "result of an op, and no longer the weight. Write w.data = w.data + …; "
+        "no_grad() is not needed for it."
     )
     assert user("w = tg.Tensor([1.0], requires_grad=True)\ny = w * 2\ny += 1")["y"].tolist() == [
         3.0
@@ -622,7 +624,8 @@ def test_36_a_power_written_as_xor(user):
         ),
         ("model[0].weight.data = model[0].weight.data * 1e4 + 1e4", "saturation", "1"),
         (
-            "model = nn.Sequential(nn.Linear(2, 4), nn.ReLU(), nn.Linear(4, 1)); model[0].bias.data = np.full(4, -99.0)",
+            "model = nn.Sequential(nn.Linear(2, 4), nn.ReLU(), nn.Linear(4, 1)); "
+            "model[0].bias.data = np.full(4, -99.0)",
             "dead-layer",
             "1",
         ),
@@ -647,8 +650,11 @@ def test_every_row_has_a_test(row):
 
 def test_every_error_is_what_a_python_user_would_catch():
     for kind, builtin in (
-        (ShapeError, ValueError), (UsageError, TypeError), (GraphError, RuntimeError), (StateError, ValueError),
-    ):  # fmt: skip
+        (ShapeError, ValueError),
+        (UsageError, TypeError),
+        (GraphError, RuntimeError),
+        (StateError, ValueError),
+    ):
         assert issubclass(kind, TinygradError)
         assert issubclass(kind, builtin)
     assert issubclass(TrainingWarning, UserWarning)

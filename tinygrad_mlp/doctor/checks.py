@@ -68,12 +68,12 @@ def parameters(trial: Trial) -> Iterator[Finding]:
             fix="Assign layers to attributes of the model, and call requires_grad_(True).",
         )  # fmt: skip
     found: dict[str, str] = {}
-    for path, p in trained.items():
+    for path, p in trial.params.items():
         found.setdefault(str(p.dtype), repr(path))
     for name, array in _titled(trial):
         if array.dtype.kind == "f":
             found.setdefault(str(array.dtype), name)
-    if len(found) > 1 and trained:
+    if len(found) > 1 and trial.params:
         said = ", ".join(f"{where} is {kind}" for kind, where in found.items())
         kind = next(iter(found))
         yield Finding(
@@ -212,8 +212,8 @@ def paths(trial: Trial) -> Iterator[Finding]:
     lost = {
         path: p for path, p in trial.params.items() if p.requires_grad and p.birth not in reached
     }
-    for path in lost:
-        if cuts:
+    for path, p in lost.items():
+        if cuts and any(x is p for n in trial.made for x in n.inputs):
             yield Finding(
                 "cut", "error", f"{path!r} gets no gradient: the path was {cuts[-1]}",
                 fix="Use the tensor itself.",

@@ -16,7 +16,7 @@ from tinygrad_mlp.doctor.flow import Flow
 from tinygrad_mlp.doctor.nonfinite import finite
 from tinygrad_mlp.doctor.report import Finding
 from tinygrad_mlp.doctor.trial import Trial, path_of
-from tinygrad_mlp.graph import Node, ancestors
+from tinygrad_mlp.graph import Node
 from tinygrad_mlp.ops import Array
 from tinygrad_mlp.origin import place
 from tinygrad_mlp.steps import replay
@@ -48,7 +48,7 @@ def inputs(trial: Trial) -> Iterator[Finding]:
 
 def units(trial: Trial) -> Iterator[Finding]:
     """Layers whose units let nothing through, or are where they are flat."""
-    for node in ancestors(trial.out, through_constants=True):
+    for node in trial.made:
         if node.op is None or not node.size:
             continue
         name = node.op.name

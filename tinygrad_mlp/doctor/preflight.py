@@ -20,6 +20,7 @@ from tinygrad_mlp.doctor.trial import Trial
 from tinygrad_mlp.errors import DataError, IndexingError, ShapeError, UsageError
 from tinygrad_mlp.graph import title
 from tinygrad_mlp.nn import Module
+from tinygrad_mlp.nn.watching import listening
 from tinygrad_mlp.origin import place
 from tinygrad_mlp.tensor import Tensor
 
@@ -108,7 +109,8 @@ def _all(trial: Trial) -> Iterator[Finding]:
 def _forward(trial: Trial) -> Finding | None:
     """Call the model; a refusal becomes a finding."""
     try:
-        trial.out = trial.model(*trial.inputs)
+        with listening(trial.model, lambda _, __, made: trial.heard.append(made)):
+            trial.out = trial.model(*trial.inputs)
     except Exception as error:  # noqa: BLE001 - whatever a user's model raises
         code = "shapes" if isinstance(error, ShapeError | DataError) else "forward"
         return Finding(code, "error", f"{type(trial.model).__name__} refuses the data: {error}")

@@ -33,6 +33,7 @@ class Trial:
         out: What the model gave.
         value: The loss.
         nodes: The graph of the loss, oldest first.
+        heard: What each module gave, in the order of the calls.
     """
 
     out: Any = None
@@ -47,6 +48,7 @@ class Trial:
         self.target = _first(y)
         self.params = dict(model.named_parameters())
         self.nodes: list[Node] = []
+        self.heard: list[Any] = []
 
     @property
     def inputs_whole(self) -> list[Array]:
@@ -61,6 +63,15 @@ class Trial:
     def look(self) -> None:
         """Take note of the graph of the loss."""
         self.nodes = ancestors(self.value, through_constants=True)
+
+    @cached_property
+    def made(self) -> list[Node]:
+        """Everything that was computed in the model, also what a cut keeps from the loss."""
+        found: dict[int, Node] = {}
+        for made in reversed(self.heard):
+            if isinstance(made, Tensor) and made.birth not in found:
+                found |= {node.birth: node for node in ancestors(made, through_constants=True)}
+        return [found[birth] for birth in sorted(found)]
 
     @cached_property
     def named(self) -> dict[int, str]:
