@@ -138,6 +138,13 @@ def test_the_numbers_of_the_recordings_are_let_go():
     assert_close(step(x, y).data, expected.data)
 
 
+def test_a_step_of_any_number_of_arguments():
+    step = tg.compile(lambda *batch: sum(t.sum() for t in batch))
+    for count in (1, 2, 3):
+        for _ in range(3):
+            assert step(*[np.ones(2)] * count).item() == 2.0 * count
+
+
 def test_a_tuple_of_one_stays_a_tuple():
     step = tg.compile(lambda x: (x * 2.0,))
     for _ in range(4):

@@ -70,7 +70,11 @@ class CompiledStep:
         self.backend, self.devices = backend, devices
         self.__name__ = getattr(step, "__name__", "step")
         self.__doc__ = step.__doc__ or self.__doc__
-        self.labels = tuple(inspect.signature(step).parameters)
+        parameters = inspect.signature(step).parameters
+        self.labels = tuple(parameters)
+        self._one_count = all(
+            p.default is p.empty and p.kind is not p.VAR_POSITIONAL for p in parameters.values()
+        )
         self.captures = 0
         self._pending: list[tuple[Key, Recording, dict[Any, Fact]]] = []
         self._runners: list[tuple[Any, Program]] = []
@@ -99,7 +103,7 @@ class CompiledStep:
         >>> CompiledStep(step).scan(np.ones((4, 1))).tolist()
         [[1.0], [2.0], [3.0], [4.0]]
         """
-        arrays = [_array(a, self.labels[i]) for i, a in enumerate(arguments)]
+        arrays = [_array(a, self._label(i)) for i, a in enumerate(arguments)]
         count = self._length(arrays)
         rows: list[Any] = []
         result: Any = None
@@ -177,6 +181,10 @@ class CompiledStep:
         """Write `source` to a file."""
         Path(path).write_text(self.source, encoding="utf-8")
 
+    def _label(self, i: int) -> str:
+        """What argument number `i` is called; ``*batches`` gives its name to several."""
+        return self.labels[i] if i < len(self.labels) else f"{(*self.labels, 'x')[-1]}_{i}"
+
     def _latest(self) -> tuple[Any, Program]:
         if not self._runners:
             raise CaptureError(
@@ -194,12 +202,12 @@ class CompiledStep:
 
     def _choose(self, *arguments: Any) -> Any:
         """Find the program that fits, or record one."""
-        arrays = tuple(_array(a, self.labels[i]) for i, a in enumerate(arguments))
+        arrays = tuple(_array(a, self._label(i)) for i, a in enumerate(arguments))
         for i, (runner, _) in enumerate(self._runners):
             if runner.fits(*arrays):
                 self._runners.insert(0, self._runners.pop(i))
                 self._source = None
-                self._call = runner.call
+                self._call = runner.call if self._one_count else self._choose
                 try:
                     return runner.call(*arrays)
                 except StaleError:
@@ -210,7 +218,7 @@ class CompiledStep:
 
     def _record(self, arrays: tuple[Array, ...]) -> Any:
         key = tuple((a.shape, a.dtype) for a in arrays)
-        recording = capture(self.step, arrays, self.labels[: len(arrays)])
+        recording = capture(self.step, arrays, tuple(self._label(i) for i in range(len(arrays))))
         self.captures += 1
         program = passes.run(recording.program, [passes.dead_code, passes.unread_cells])
         found = facts(self.step, recording, program)
@@ -236,7 +244,7 @@ class CompiledStep:
         program.forget()
         self._runners.insert(0, (runner, program))
         self._source = None
-        self._call = runner.call
+        self._call = runner.call if self._one_count else self._choose
         if len(self._runners) > KEPT:
             self._runners.pop()
             warnings.warn(

@@ -166,7 +166,15 @@ class Runner:
         if not single:
             alone = len(self.program.outputs) == 1
             give = f"({give},)" if alone else "tuple([leaf(array(r)) for r in results])"
-        unpack = [f"if type({n}) is Tensor and {n}.op is None: {n} = {n}._data" for n in names]
+        unpack = []
+        for n in names:
+            test = test.replace(f"type({n}) is ndarray and ", "")
+            unpack += [
+                f"if type({n}) is not ndarray:",
+                f"    if type({n}) is not Tensor or {n}.op is not None:",
+                f"        return slow({', '.join(names)})",
+                f"    {n} = {n}._data",
+            ]
         guard = [
             "try:",
             f"    ready = {test}",
