@@ -304,6 +304,25 @@ def test_a_counter_that_makes_no_difference_does_no_harm():
     assert step.captures == 2
 
 
+@pytest.mark.parametrize("name", ["{0}", "a b", "'", "{1}\n", "x; import os"])
+def test_attributes_of_any_name_are_watched(name):
+    model = nn.Linear(3, 2, rng=0)
+    setattr(model, name, 1)
+
+    def step(x):
+        setattr(model, name, getattr(model, name) + 1)  # makes no difference: it is not watched
+        return model(x)
+
+    compiled = tg.compile(step)
+    for _ in range(4):
+        compiled(np.ones((1, 3)))
+    assert compiled.captures == 2
+    setattr(model, name + "'{", True)
+    for _ in range(4):
+        compiled(np.ones((1, 3)))
+    assert compiled.captures == 4
+
+
 def test_only_so_many_programs_are_kept():
     step = tg.compile(lambda x: x * 2.0)
 

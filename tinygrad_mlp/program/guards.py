@@ -100,6 +100,7 @@ def agreed(  # noqa: C901 - one line for each way to differ
         elif isinstance(b.value, dict) and isinstance(a.value, dict):
             if a.value.keys() != b.value.keys():
                 return None
+            kept.append(Fact(b.holder, "{0}.keys() == {1}", set(b.value)))
             for name, value in b.value.items():
                 if _same(a.value[name], value):
                     kept.append(_attribute(b.holder, name, value))
@@ -136,7 +137,8 @@ def tests(program: Program, kept: list[Fact], space: dict[str, Any]) -> list[str
         if entry is None:
             rest.append(fact)
         else:
-            entries.setdefault(id(fact.holder), []).append((fact.holder, entry[1], fact.value))
+            name = entry[1].replace("{{", "{").replace("}}", "}")
+            entries.setdefault(id(fact.holder), []).append((fact.holder, name, fact.value))
     for i, found in enumerate(entries.values()):  # several entries of one dict in one go
         space[f"dict_{i}"] = found[0][0]
         space[f"entries_{i}"] = itemgetter(*(literal_eval(name) for _, name, _ in found))
@@ -186,7 +188,8 @@ def _dictionary(holder: dict[str, Any]) -> Fact:
 
 def _attribute(holder: Any, name: str, value: Any) -> Fact:
     how = "==" if isinstance(value, (list, dict, *_PLAIN)) else "is"
-    return Fact(holder, f"{{0}}[{name!r}] {how} {{1}}", _copied(value))
+    key = repr(name).replace("{", "{{").replace("}", "}}")
+    return Fact(holder, f"{{0}}[{key}] {how} {{1}}", _copied(value))
 
 
 def _copied(value: Any) -> Any:

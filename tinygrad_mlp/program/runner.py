@@ -204,8 +204,11 @@ class Runner:
             if i not in grads
         ]
         dirty.append("[*map(getrefcount, held)] != counts")
+        moved = {id(c.owner) for c in self.cells if c.slot == "data"}
         return [
             *(f"owner_{i}._grad = view_{i}" for i in grads),
+            # An eager step may follow: let it see that these gradients are new.
+            *(f"owner_{i}.stale = False" for i in grads if id(self.cells[i].owner) not in moved),
             f"if {' or '.join(dirty)}:",
             "    settle()",
         ]
