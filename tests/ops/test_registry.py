@@ -49,7 +49,7 @@ def assert_close(got, expected, relative=1e-12, size=0.0):
     got, expected = np.asarray(got), np.asarray(expected)
     assert got.shape == expected.shape
     finite = np.abs(expected[np.isfinite(expected)])
-    atol = relative * max(finite.max(initial=0.0), size)
+    atol = relative * finite.max(initial=0.0) + 1e-14 * size
     np.testing.assert_allclose(got, expected, rtol=relative, atol=atol)
 
 
@@ -67,7 +67,7 @@ def test_forward_is_numpy(op, wide, data):
             expected = REFERENCES[op.name](*case.inputs, **case.attrs)
     except FloatingPointError:
         assume(False)
-    assert_close(case.y, expected)
+    assert_close(case.y, expected, size=size_of(x for x in case.inputs if x.dtype.kind == "f"))
     assert case.y.dtype == np.float64
 
 
@@ -128,14 +128,16 @@ def test_forward_is_numpy_for_special_values(op, data):
 def test_whole_numbers_and_truth_values(op, data):
     case = data.draw(cases(op))
     kind = data.draw(st.sampled_from([np.int64, np.int32, np.uint8, np.bool_]))
+    # sum_to adds gradients up, the fastest way; there are no gradients of truth values.
+    assume(op.name != "sum_to" or kind is not np.bool_)
     inputs = tuple(
         np.abs(x).round().astype(kind) if x.dtype.kind == "f" else x for x in case.inputs
     )
     try:
         with np.errstate(all="ignore"):
             expected = REFERENCES[op.name](*inputs, **case.attrs)
-    except (TypeError, ValueError):
-        with pytest.raises((TypeError, ValueError)):
+    except (TypeError, ValueError, OverflowError) as error:
+        with pytest.raises(type(error)):
             op.apply(inputs, case.attrs)
         return
     with np.errstate(all="ignore"):
