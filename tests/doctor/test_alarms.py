@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 import tinygrad_mlp as tg
-from tinygrad_mlp import nn, optim
 from tinygrad_mlp.alarms import PATIENCE
 from tinygrad_mlp.errors import TrainingWarning
 

@@ -624,8 +624,10 @@ def test_36_a_power_written_as_xor(user):
         ),
         ("model[0].weight.data = model[0].weight.data * 1e4 + 1e4", "saturation", "1"),
         (
-            "model = nn.Sequential(nn.Linear(2, 4), nn.ReLU(), nn.Linear(4, 1)); "
-            "model[0].bias.data = np.full(4, -99.0)",
+            (
+                "model = nn.Sequential(nn.Linear(2, 4), nn.ReLU(), nn.Linear(4, 1)); "
+                "model[0].bias.data = np.full(4, -99.0)"
+            ),
             "dead-layer",
             "1",
         ),

@@ -104,12 +104,18 @@ def optimisers(trial: Trial) -> Iterator[Finding]:
                 why="it was made with the parameters of another model, or before a layer changed",
                 fix="Make the optimiser after the model, with model.parameters().",
             )  # fmt: skip
-    for rate in {float(group.lr) for o in trial.optimizers for group in o.groups}:
+    for rate in rates(trial):
         if not rate > 0 or not math.isfinite(rate):
             yield Finding(
                 "learning-rate", "error", f"the learning rate is {rate:g}",
                 why="a step goes against the gradient, by a positive length", fix="Use lr=0.01.",
             )  # fmt: skip
+
+
+def rates(trial: Trial) -> list[float]:
+    """The learning rates of all groups that have one."""
+    groups = [group for o in trial.optimizers for group in o.groups]
+    return sorted({float(group.lr) for group in groups if hasattr(group, "lr")})
 
 
 def modes(trial: Trial) -> Iterator[Finding]:

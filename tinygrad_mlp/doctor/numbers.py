@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_mlp.doctor.checks import rates
 from tinygrad_mlp.doctor.differences import wrong_rules, wrong_weights
 from tinygrad_mlp.doctor.flow import Flow
 from tinygrad_mlp.doctor.nonfinite import finite
@@ -186,7 +187,7 @@ def _step(trial: Trial, reached: dict[str, tuple[Node, Array]]) -> Iterator[Find
     for optimizer in trial.optimizers:
         for group in optimizer.groups:
             for p in group.params:
-                if p.birth in grads and float(group.lr) > 0:
+                if p.birth in grads and getattr(group, "lr", 1.0) > 0:
                     state = optimizer.init(p.data, group)
                     moved[p.birth] = optimizer.update(p.data, grads[p.birth], state, group)[0]
     if not moved:
@@ -195,9 +196,9 @@ def _step(trial: Trial, reached: dict[str, tuple[Node, Array]]) -> Iterator[Find
     after = float(replay(trial.value, moved))
     if np.isfinite(after) and not after > 100 * abs(before) + 1e-6:
         return
-    rates = ", ".join(f"{float(group.lr):g}" for o in trial.optimizers for group in o.groups)
+    lr = ", ".join(f"{rate:g}" for rate in rates(trial))
     yield Finding(
         "learning-rate", "warning",
-        f"one step with lr={rates} takes the loss from {before:.3g} to {after:.3g}",
+        f"one step with lr={lr} takes the loss from {before:.3g} to {after:.3g}",
         why="it goes far beyond the lowest point", fix="Divide the learning rate by 10.",
     )  # fmt: skip
