@@ -26,6 +26,7 @@ class Train(base.StepTrainer):
         for w, b in zip(task.weights, task.biases, strict=True):
             layer = nn.Linear(w.shape[1], w.shape[0], dtype=task.workload.dtype)
             layer.weight.data = w.copy()
+            assert layer.bias is not None
             layer.bias.data = b.copy()
             self.linear.append(layer)
             layers += [layer, nn.Sigmoid()]

@@ -25,6 +25,7 @@ class Numpy(ours.Train):
             self.compiled(x, y)
         for layer, w, b in zip(self.linear, task.weights, task.biases, strict=True):
             layer.weight.data = w.copy()
+            assert layer.bias is not None
             layer.bias.data = b.copy()
 
     def step(self, x: Any, y: Any) -> Any:
