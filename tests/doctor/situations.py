@@ -226,6 +226,13 @@ SITUATIONS: dict[str, Situation] = {
     "cancelled": Situation(
         "zero", "cancelled", W + "loss = (t * 3 - t * 3).sum()\nloss.backward()", ("adds up to 0",)
     ),
+    "samples that cancel": Situation(
+        "zero",
+        "cancelled",
+        "x = np.array([[1.0], [1.0]])\nmodel = nn.Linear(1, 1, rng=0)\n"
+        "loss = nn.L1Loss()(model(x), np.array([[9.0], [-9.0]]))\nloss.backward()\nt = model.bias",
+        ("samples", "adds up to 0"),
+    ),
     "a gradient of 0 to begin with": Situation(
         "zero", "nothing-sent", W + "y = t * 2\ny.backward(np.zeros(2))", ()
     ),

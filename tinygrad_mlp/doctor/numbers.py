@@ -29,6 +29,9 @@ MANY = 16
 
 PRODUCTS = {"linear", "matmul", "dot"}
 
+EXCUSED = {"symmetric", "minimum", "cancelled", "dead-relu"}
+"""Causes of a gradient of 0 that are no mistake, or are found by their own code."""
+
 
 def inputs(trial: Trial) -> Iterator[Finding]:
     """Inputs of a size that layers are made for; a note, since it is no mistake."""
@@ -108,11 +111,7 @@ def gradients(trial: Trial) -> Iterator[Finding]:
     for path, (p, g) in reached.items():
         if g.size and not np.any(g):
             answer = Flow(trial.value, p).zero()
-            if answer.cause not in {
-                "symmetric",
-                "minimum",
-                "dead-relu",
-            }:  # found elsewhere, or fine
+            if answer.cause not in EXCUSED:  # found elsewhere, or fine
                 yield Finding(
                     "zero-gradient", "error",
                     answer.what.replace(repr(answer.name), repr(path), 1), answer.where,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from tinygrad_mlp.autodiff import pullback
 from tinygrad_mlp.steps import BackwardStep
 
 __all__ = ["SQUASHING", "blocked", "scaled"]
@@ -53,6 +54,12 @@ def blocked(  # noqa: PLR0911 - one answer for each kind of op
         array = values[2 - step.i] if step.i < 2 else values[1]
         if not np.any(array):
             return _times_zero(step, other)
+        if _cancels(step):
+            return (
+                "cancelled",
+                f"what {op} sends to {x!r} for the samples adds up to 0",
+                "It is a point where the loss does not change in this direction.",
+            )
         return (
             "masked",
             f"in {op}, the entries of {other or 'a constant'!r} that meet the gradient are 0",
@@ -69,6 +76,13 @@ def blocked(  # noqa: PLR0911 - one answer for each kind of op
         f"{op} is flat there: its slope by {x!r} is 0 at every entry",
         "Use an op with a slope.",
     )
+
+
+def _cancels(step: BackwardStep) -> bool:
+    """Whether a product lets something through that only adds up to 0."""
+    sizes = tuple(np.abs(v) for v in step.node.values)
+    sent = pullback(step.op, step.i, np.abs(step.upstream), sizes, step.node.attrs)
+    return bool(np.any(sent))
 
 
 def _constant_zero(step: BackwardStep) -> bool:
