@@ -280,6 +280,8 @@ class Tensor(Operand):
     def register_hook(self, hook: Callable[[Array], Array | None]) -> Callable[[], None]:
         """Call `hook` with the gradient whenever it arrives here; it may return another.
 
+        It cannot write into the one it is given, which other tensors may share.
+
         Returns:
             A function that removes the hook again.
         """
@@ -504,6 +506,8 @@ def _keep(node: Tensor, gradient: Array) -> None:
             node.stale = False
         else:
             gradient = _added(node, gradient)
+    elif isinstance(gradient, Tensor):
+        gradient = gradient.detach()  # its history holds the node: that would be a cycle
     node._grad = gradient
 
 
@@ -581,6 +585,12 @@ def _as_array(data: Any, dtype: Any, *, copy: bool) -> Array:
     elif type(data) in READERS:
         return data
     given = isinstance(data, ndarray | np.generic)
+    if data is None:
+        raise DTypeError(
+            "None is no array of numbers",
+            why="a function without return gives None",
+            fix="If it came from a forward() of yours: does it return its result?",
+        )
     if not given:
         _refuse_tensors(data)
     try:
@@ -634,10 +644,23 @@ def _refused(op: Op, inputs: tuple[Array, ...], error: Exception) -> Exception:
     if isinstance(error, ValueError) and "broadcast" in why:
         why = "from the right, sizes must be equal or 1:\n" + indent(aligned(named), "    ") + "\n"
         fix = "Axes of size 1 come from t[:, None] or t.reshape(…)."
+    elif "core dimension" in why and len(named) == 2:
+        why, fix = _product(named)
     shapes = " and ".join(f"{name} {shape}" for name, shape in named)
     refusal = kind(f"{op.name} of {shapes}", where=str(place(user_site()) or ""), why=why, fix=fix)
     refusal.failed = (op, inputs)
     return refusal
+
+
+def _product(named: list[tuple[str, tuple[int, ...]]]) -> tuple[str, str]:
+    """Why two arrays have no matrix product, and what would give one."""
+    (a, left), (b, right) = named
+    why = f"the last axis of {a} ({left[-1]}) must be as long as "
+    why += f"the {'first' if len(right) == 1 else 'second to last'} of {b} ({right[-2:][0]})"
+    if len(right) > 1 and left[-1] == right[-1]:
+        name = "t" if b.startswith("input ") else b[1:-1]
+        return why, f"Use the transpose, {name}.mT."
+    return why, ""
 
 
 def _title(x: Array, i: int) -> str:
