@@ -77,6 +77,38 @@ def test_what_a_hook_returns_stays_its_owners():
     np.testing.assert_array_equal(mask, [0.0, 1.0])
 
 
+def test_a_hook_cannot_write_into_what_others_get_too():
+    a, b = leaf([1.0, 2.0]), leaf([3.0, 4.0])
+    p, q = a * 1, b * 1
+
+    def spoil(g):
+        g *= 10
+
+    q.register_hook(spoil)  # a sum hands one array to both
+    with pytest.raises(ValueError, match="read-only"):
+        ((p + q) ** 2).sum().backward()
+
+
+@pytest.mark.parametrize("gradient", [[1, 2], (1, 2), np.array([1, 2]), tg.Tensor([1.0, 2.0])])
+@pytest.mark.parametrize("through", [lambda x: x, lambda x: x + 0, lambda x: x * 1])
+def test_a_gradient_to_start_from_may_be_any_numbers(gradient, through):
+    x = tg.Tensor(np.ones(2, np.float32), requires_grad=True)
+    through(x).backward(gradient)
+    assert type(x.grad) is np.ndarray
+    assert x.grad.dtype == np.float32
+    np.testing.assert_array_equal(x.grad, [1.0, 2.0])
+
+
+def test_the_gradient_of_one_number_may_be_a_number():
+    x = leaf([1.0, 2.0])
+    x.sum().backward(3)
+    np.testing.assert_array_equal(x.grad, [3.0, 3.0])
+    given = np.array([1.0, 2.0])
+    x.backward(given)
+    x.grad += 1
+    np.testing.assert_array_equal(given, [1.0, 2.0])
+
+
 @pytest.mark.parametrize("shape", [(), (1,), (2, 3), (0,)])
 def test_data_and_grad_are_arrays_of_any_shape(shape):
     x = leaf(np.ones(shape))

@@ -5,11 +5,13 @@ from __future__ import annotations
 import ast
 import inspect
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import tinygrad_mlp as tg
+from tinygrad_mlp import origin
 from tinygrad_mlp.graph import ancestors, describe, names
 from tinygrad_mlp.ops import REGISTRY
 from tinygrad_mlp.origin import place
@@ -260,3 +262,10 @@ def test_a_hook_of_a_recorded_backward_pass_is_recorded():
     first.backward()
     assert first.item() == 18
     assert x.grad == 12
+
+
+def test_a_neighbour_of_the_package_is_no_part_of_it():
+    package = Path(tg.__file__).parent
+    assert origin.inside(str(package / "tensor.py"))
+    assert not origin.inside(f"{package}_notes.py")
+    assert not origin.inside(str(Path(f"{package}_extras") / "layers.py"))

@@ -244,3 +244,8 @@ def test_being_killed_while_saving_leaves_the_old_file_or_the_new_one(kind, tmp_
         assert values["version"] >= first - 1
         seen.add(int(values["version"]))
     assert len(seen) > 10
+
+
+def test_a_model_is_no_dict_of_arrays(tmp_path):
+    with pytest.raises(UsageError, match=r"got a Linear.*Pass its state_dict\(\)"):
+        tg.save(nn.Linear(2, 1), tmp_path / "m.npz")

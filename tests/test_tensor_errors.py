@@ -9,6 +9,7 @@ import pytest
 
 import tinygrad_mlp as tg
 from tests.planted import planted
+from tinygrad_mlp import nn
 from tinygrad_mlp.errors import (
     DTypeError,
     GradientError,
@@ -50,6 +51,23 @@ def test_shapes_of_a_product_are_named():
         a @ b
 
 
+def test_the_sizes_that_must_be_equal_in_a_product_are_said():
+    a, b, v = (leaf(np.ones(s), name=n) for n, s in {"a": (2, 4), "b": (3, 4), "v": 2}.items())
+    with pytest.raises(ShapeError, match=r"of 'a' \(4\).*second to last of 'b' \(3\).*b\.mT"):
+        a @ b
+    with pytest.raises(ShapeError, match=r"axis of 'a' \(4\) must be as long as the first of 'v'"):
+        a @ v
+
+
+def test_a_forward_that_forgot_its_return_is_asked_for_it():
+    class Forgetful(nn.Module):
+        def forward(self, x):
+            x * 2
+
+    with pytest.raises(DTypeError, match="None is no array"):
+        nn.MSELoss()(Forgetful()(leaf([1.0])), [1.0])
+
+
 @pytest.mark.parametrize("data", [np.arange(3), np.array([True]), np.arange(2, dtype=np.uint8)])
 def test_whole_numbers_have_no_gradient(data):
     with pytest.raises(DTypeError, match=r"cannot need a gradient.*astype\(float\)"):
@@ -65,7 +83,7 @@ def test_python_ints_do():
     [
         (1j, "complex128.*array.real"),
         ("text", "cannot hold <U4"),
-        (None, "cannot hold object"),
+        (None, "None is no array.*does it return"),
         ([[1.0], [1.0, 2.0]], "equal lengths"),
         ({"a": 1}, "cannot hold object"),
     ],

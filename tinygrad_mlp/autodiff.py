@@ -19,7 +19,7 @@ import numpy as np
 
 from tinygrad_mlp.errors import GradientError, GraphError, InPlaceError, ShapeError
 from tinygrad_mlp.graph import Node, ancestors, describe, title
-from tinygrad_mlp.ops import Array, Attrs, Op, cast, sum_to
+from tinygrad_mlp.ops import READERS, Array, Attrs, Op, cast, sum_to
 from tinygrad_mlp.origin import Site, place
 
 __all__ = ["FREED", "backpropagate", "enable_grad", "grad_enabled", "no_grad", "pullback"]
@@ -177,9 +177,17 @@ def backpropagate(  # noqa: C901, PLR0912 - the one hot loop, a screen long
 
 
 def _hooked(node: Node, g: Array) -> Array:
-    """What the hooks of a node make of its gradient."""
+    """What the hooks of a node make of its gradient.
+
+    They see it through a view that cannot be written: the array may be on its way elsewhere too.
+    """
     for hook in tuple(node.hooks.values()):
-        changed = hook(g)
+        if type(g) is np.ndarray:
+            seen = g.view()
+            seen.flags.writeable = False
+        else:
+            seen = g
+        changed = hook(seen)
         if changed is not None:
             g = changed.copy() if type(changed) is np.ndarray else changed
     return g
@@ -256,4 +264,6 @@ def first_gradient(root: Node, gradient: Any) -> Any:
             f"gradient= has shape {np.shape(gradient)}, but {describe(root)} has {root.shape}",
             fix=f"Pass an array of shape {root.shape}.",
         )
-    return gradient
+    if type(gradient) in READERS:
+        return gradient if gradient.dtype == root.dtype else cast(gradient, root.dtype)
+    return np.asarray(gradient, root.dtype)

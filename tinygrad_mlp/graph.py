@@ -109,7 +109,7 @@ def _results(nodes: Iterable[Node]) -> dict[int, int]:
 def _shipped_call(scope: Scope) -> Scope:
     """The call of a shipped module that a node was made in, as the user's own line made it."""
     call = None
-    while scope is not None and type(scope[1]).__module__.startswith(__package__):
+    while scope is not None and type(scope[1]).__module__.startswith(f"{__package__}."):
         call, scope = scope, scope[0]
     return call
 

@@ -58,7 +58,7 @@ here = _Here()
 """What is going on in this thread: ``here.scope`` is the innermost module call, and
 ``here.past`` holds the births of the losses from which backward ran lately."""
 
-_PACKAGE = os.path.dirname(__file__)  # pathlib would add 4 ms to the import
+_PACKAGE = os.path.dirname(__file__) + os.sep  # pathlib would add 4 ms to the import
 _USERS_OWN = ("demo.py",)  # written like a user's file, so its lines are shown like a user's
 
 

@@ -62,6 +62,12 @@ def save(
     """
     target = Path(path)
     kind = _kind(target)
+    if not hasattr(values, "items"):
+        whole = hasattr(values, "state_dict")
+        raise UsageError(
+            f"save() got a {type(values).__name__}, not arrays by name",
+            fix=f"Pass {'its state_dict()' if whole else 'a dict such as model.state_dict()'}.",
+        )
     arrays = {_name(name): _numbers(name, value) for name, value in values.items()}
     notes = {str(k): str(v) for k, v in (metadata or {}).items()}
     notes[CHECKSUM] = _checksum(arrays, notes)

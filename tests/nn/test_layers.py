@@ -183,3 +183,8 @@ def test_functions_give_back_what_they_are_given():
         assert type(function(Tensor(x))) is Tensor
     assert isinstance(F.mse_loss(x, x), float)
     assert type(F.mse_loss(Tensor(x), x)) is Tensor
+
+
+def test_one_hidden_layer_is_a_list_too():
+    with pytest.raises(UsageError, match=r"hidden_layers is 5.*MLP\(2, \[5\], 1\)"):
+        nn.MLP(2, 5, 1)

@@ -185,6 +185,30 @@ def test_data_without_targets_says_so_and_sets_may_be_given_in_every_form():
         run(net, loss=nn.MSELoss(reduction="none"))
 
 
+def test_an_optimiser_that_was_not_made_is_asked_for():
+    net = nn.Linear(1, 1)
+    with pytest.raises(UsageError, match=r"optim\.Adam\(model\.parameters\(\)"):
+        fit(net, (X, Y), loss=nn.MSELoss(), optimizer=optim.Adam)
+
+
+def test_a_loss_that_is_a_plain_number_is_refused():
+    net = nn.Linear(1, 1)
+    optimizer = optim.SGD(net.parameters(), lr=0.1)
+    with pytest.raises(UsageError, match=r"gave a float, not a tensor.*\.item\(\)"):
+        fit(net, (np.ones((2, 1)), np.ones((2, 1))), optimizer=optimizer,
+            loss=lambda p, t: ((p - t) ** 2).mean().item())  # fmt: skip
+
+
+def test_the_loss_is_not_called_what_the_history_is():
+    net = nn.Linear(1, 1)
+    optimizer = optim.SGD(net.parameters(), lr=0.1)
+    with pytest.warns(tg.errors.TrainingWarning, match="^'loss' is nan"):
+        history = tg.fit(
+            net, (np.full((1, 1), np.nan), np.ones((1, 1))), loss=nn.MSELoss(), optimizer=optimizer
+        )
+    assert len(history) == 1
+
+
 def test_several_inputs_and_a_loader_of_ones_own():
     class Two(nn.Module):
         def __init__(self):

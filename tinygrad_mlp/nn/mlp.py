@@ -5,10 +5,11 @@ This file knows the usual order, Linear then activation, and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from typing import Any
 
+from tinygrad_mlp.errors import UsageError
 from tinygrad_mlp.nn.activation import Sigmoid
 from tinygrad_mlp.nn.init import Initialiser, Seed, generator
 from tinygrad_mlp.nn.linear import Linear
@@ -32,6 +33,9 @@ class MLP(Sequential):
         dtype: The dtype of the parameters, float64 by default.
         rng: A generator or a seed for the starting weights.
 
+    Raises:
+        UsageError: If `hidden_layers` is no sequence, or a width is no count.
+
     >>> MLP(num_inputs=2, hidden_layers=[5], num_outputs=1)
     MLP(  # 21 parameters
       (0): Linear(2, 5)  # 15 parameters
@@ -54,6 +58,12 @@ class MLP(Sequential):
         dtype: Any = None,
         rng: Seed = None,
     ) -> None:
+        if not isinstance(hidden_layers, Iterable):
+            raise UsageError(
+                f"MLP's hidden_layers is {hidden_layers!r}",
+                why="it holds the width of each hidden layer",
+                fix="Write MLP(2, [5], 1) for one hidden layer of 5.",
+            )
         source = generator(rng)
         widths = (num_inputs, *hidden_layers, num_outputs)
         layers: list[Module] = []

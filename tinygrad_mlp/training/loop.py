@@ -89,6 +89,13 @@ def fit(
     >>> fit(model, (X, 2 * X), loss=nn.MSELoss(), optimizer=optimizer, epochs=10)
     History(10 epochs: loss 0.01847 → 0.0001556)
     """
+    if not hasattr(optimizer, "groups"):
+        given = getattr(optimizer, "__name__", None)  # of a class, which is not yet an optimiser
+        raise UsageError(
+            f"fit() got {optimizer!r} as its optimizer",
+            why="an optimiser is made with the parameters that it shall move",
+            fix=f"Write optimizer=optim.{given or 'SGD'}(model.parameters(), lr=0.1).",
+        )
     metrics = named_metrics(metrics)
     if metrics and validation is None:
         raise UsageError("metrics without data to measure them on", fix="Pass validation=(X, Y).")
@@ -142,6 +149,13 @@ def _step(
         if accumulate == 1:
             *inputs, target = batch
             error = loss(model(*inputs), target)
+            if not isinstance(error, Tensor):
+                raise UsageError(
+                    f"the loss gave a {type(error).__name__}, not a tensor",
+                    why="a plain number does not remember what it was computed from",
+                    fix="Leave out .item(), .data and float() in it.",
+                )
+            error.name = error.name or "loss"  # else it is called what fit's result is
             error.backward(keep_graph=False)
         else:
             error = _in_parts(model, loss, batch, accumulate)
