@@ -84,7 +84,7 @@ def test_the_same_as_numpy_and_pytorch(entry, data, scale):
     np.testing.assert_allclose(result.data, expected, rtol=1e-12, atol=1e-13 * size)
     if entry.there is None:
         return
-    small = min(np.min(np.abs(a), initial=1.0) for a in (result.data, *xs)) < 0.01 * scale
+    small = min(np.min(np.abs(a), initial=1.0) for a in (result.data, *xs)) < 0.01 or scale < 1
     if entry.name in {"std", "linalg.norm"} and small:
         return  # near 0 PyTorch's second derivatives are nan, or noise
     for got, wanted in zip(*ours_and_theirs(entry.call, entry.there, xs), strict=True):
