@@ -33,7 +33,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("errors",),
     ("ops", "origin", "cells"),
     ("graph",),
-    ("alarms", "autodiff"),
+    ("alarms", "arrays", "autodiff", "refusals"),
     ("tensor",),
     ("symbol",),
     ("formulas",),

@@ -12,26 +12,19 @@ arrays it was computed from (`values`), so a later ``w.data = …`` leaves old g
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from textwrap import indent
 from typing import Any, Self
 
 import numpy as np
 
 from tinygrad_mlp import alarms, cells
+from tinygrad_mlp.arrays import as_array, history_lost
 from tinygrad_mlp.autodiff import WRITERS, backpropagate, first_gradient, grad_enabled
-from tinygrad_mlp.errors import (
-    DTypeError,
-    GraphError,
-    IndexingError,
-    ShapeError,
-    TinygradError,
-    UsageError,
-    aligned,
-)
-from tinygrad_mlp.graph import cut, describe, noted, title
+from tinygrad_mlp.errors import DTypeError, ShapeError, UsageError
+from tinygrad_mlp.graph import describe, noted, title
 from tinygrad_mlp.ops import READERS, Array, Attrs, Op, Operand
 from tinygrad_mlp.ops.arithmetic import add
-from tinygrad_mlp.origin import Scope, Site, here, place, tick, user_site
+from tinygrad_mlp.origin import Scope, Site, here, tick, user_site
+from tinygrad_mlp.refusals import refused, unreachable
 
 __all__ = ["Tensor", "astensor", "record", "tensor"]
 
@@ -239,7 +232,7 @@ class Tensor(Operand):
             InPlaceError: If a value was overwritten after it had been used.
         """
         if not self.requires_grad:
-            raise _unreachable(self)
+            raise unreachable(self)
         seed = first_gradient(self, gradient)
         if create_graph:
             seed = astensor(seed)
@@ -439,7 +432,7 @@ def record(  # noqa: C901, PLR0912 - hot: a call for each op, and every test cos
         # Arrays run forward at once; while a step is captured, variables have a reader.
         y = op.forward(*values, **attrs) if cells.watcher is None else op.apply(values, attrs)
     except (ValueError, TypeError, IndexError) as error:
-        raise _refused(op, inputs, error) from error
+        raise refused(op, inputs, error) from error
     if isinstance(y, np.generic):
         y = np.asarray(y)
     if constants:
@@ -547,26 +540,6 @@ def _note_writer(time: int) -> None:
         del WRITERS[next(iter(WRITERS))]
 
 
-def _unreachable(root: Tensor) -> GraphError:
-    """The error for a backward pass that can reach nothing, with the place of the cut."""
-    found = cut(root)
-    if found is None:
-        return GraphError(
-            f"backward() on {describe(root)}",
-            why="nothing that it was computed from needs a gradient",
-            fix="Create the weights with requires_grad=True, outside no_grad().",
-        )
-    spot = place(root.site)
-    return GraphError(
-        f"{title(root) or 'the loss'} depends on no parameter",
-        where=str(spot or ""),
-        fix=f"The path was {found}.",
-    )
-
-
-# -- turning things into arrays --------------------------------------------------------------
-
-
 def _plain(value: Any) -> Array:
     """What may be assigned to ``.data``: an array, or what stands for one."""
     if isinstance(value, Tensor):
@@ -577,97 +550,9 @@ def _plain(value: Any) -> Array:
 
 
 def _as_array(data: Any, dtype: Any, *, copy: bool) -> Array:
-    """`data` as a new array of real numbers, whole numbers or truth values."""
+    """`as_array`, which may also be given a tensor that was not computed."""
     if isinstance(data, Tensor):
         if data.op is not None:
-            raise _history(data)
+            raise history_lost(data)
         data = data._data
-    elif type(data) in READERS:
-        return data
-    given = isinstance(data, ndarray | np.generic)
-    if data is None:
-        raise DTypeError(
-            "None is no array of numbers",
-            why="a function without return gives None",
-            fix="If it came from a forward() of yours: does it return its result?",
-        )
-    if not given:
-        _refuse_tensors(data)
-    try:
-        array = np.array(data, dtype=dtype, copy=True if copy or not given else None)
-    except (ValueError, TypeError) as error:
-        raise DTypeError(
-            "this cannot become an array of numbers",
-            why=str(error),
-            fix="Rows must have equal lengths, and entries must be numbers.",
-        ) from error
-    if array.dtype.kind in "iu" and not given and dtype is None:
-        array = array.astype(np.float64)
-    if array.dtype.kind not in "fbiu":
-        raise DTypeError(
-            f"a tensor cannot hold {array.dtype}",
-            why="it holds real numbers, whole numbers and truth values",
-            fix="Use array.real for complex numbers; encode texts as numbers first.",
-        )
-    return array
-
-
-def _refuse_tensors(data: Any) -> None:
-    """Raise if a list holds tensors with a history: an array of them would lose it."""
-    waiting = [data]
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, Tensor) and item.requires_grad:
-            raise _history(item)
-        if isinstance(item, list | tuple):
-            waiting.extend(item)
-
-
-def _history(item: Tensor) -> UsageError:
-    return UsageError(
-        f"Tensor() of {describe(item)}, which has a history",
-        why="a new tensor would forget it, and gradients would stop there",
-        fix="Join tensors with np.stack([...]); to drop the history on purpose use t.detach().",
-    )
-
-
-def _refused(op: Op, inputs: tuple[Array, ...], error: Exception) -> Exception:
-    """NumPy's complaint about an op, with the op and the operands named."""
-    if isinstance(error, TinygradError):
-        error.failed = error.failed or (op, inputs)
-        return error
-    kind: type[TinygradError] = ShapeError if isinstance(error, ValueError) else UsageError
-    if isinstance(error, IndexError):
-        kind = IndexingError
-    named = [(_title(x, i), np.shape(x)) for i, x in enumerate(inputs)]
-    why, fix = str(error), ""
-    if isinstance(error, ValueError) and "broadcast" in why:
-        why = "from the right, sizes must be equal or 1:\n" + indent(aligned(named), "    ") + "\n"
-        fix = "Axes of size 1 come from t[:, None] or t.reshape(…)."
-    elif "core dimension" in why and len(named) == 2:
-        why, fix = _product(named)
-    shapes = " and ".join(f"{name} {shape}" for name, shape in named)
-    refusal = kind(f"{op.name} of {shapes}", where=str(place(user_site()) or ""), why=why, fix=fix)
-    refusal.failed = (op, inputs)
-    return refusal
-
-
-def _product(named: list[tuple[str, tuple[int, ...]]]) -> tuple[str, str]:
-    """Why two arrays have no matrix product, and what would give one."""
-    (a, left), (b, right) = named
-    why = f"the last axis of {a} ({left[-1]}) must be as long as "
-    why += f"the {'first' if len(right) == 1 else 'second to last'} of {b} ({right[-2:][0]})"
-    if len(right) > 1 and left[-1] == right[-1]:
-        name = "t" if b.startswith("input ") else b[1:-1]
-        return why, f"Use the transpose, {name}.mT."
-    return why, ""
-
-
-def _title(x: Array, i: int) -> str:
-    """What the user calls an operand, if it can be known."""
-    if isinstance(x, Tensor):
-        spot = place(x.site)
-        name = x.name or (spot.variable if spot else None)
-        if name:
-            return repr(name)
-    return f"input {i}"
+    return as_array(data, dtype, copy=copy)
