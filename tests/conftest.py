@@ -80,7 +80,7 @@ _COMMON: dict[str, Any] = {
     "suppress_health_check": [hypothesis.HealthCheck.too_slow],
 }
 hypothesis.settings.register_profile("dev", max_examples=30, **_COMMON)
-hypothesis.settings.register_profile("ci", max_examples=200, print_blob=True, **_COMMON)
+hypothesis.settings.register_profile("ci", max_examples=60, print_blob=True, **_COMMON)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 
 # ------------------------------------------------------------------ golden files
