@@ -102,7 +102,7 @@ def test_ops_that_draw_draw_from_the_generator(op):
 ORDINARY = {"power", "constant_power", "mse", "matmul", "dot", "linear", "einsum", "var", "std"}
 # What compares entries with the largest one is for finite numbers.
 ORDINARY |= {"logsumexp", "softmax", "log_softmax", "cross_entropy", "cross_entropy_probs"}
-ORDINARY |= {"standard", "layer_norm"}
+ORDINARY |= {"standard", "layer_norm", "bce_with_logits"}
 SPECIAL = (0.0, -0.0, 1.0, -1.0, 5e-324, -1e-300, 1e300, -1e300, np.inf, -np.inf, np.nan)
 
 

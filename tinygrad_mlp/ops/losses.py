@@ -139,9 +139,15 @@ def _back(g: Array, x: Array, axis: int) -> Array:
     return g.reshape((*x.shape[:axis], 1, *x.shape[axis + 1 :]))
 
 
+def bce_with_logits_forward(x: Array, t: Array) -> Array:
+    """``|x| (1 - t or t) + log(1 + exp(-|x|))``: no two large numbers are subtracted."""
+    size = np.abs(x)
+    return size * np.where(x > 0, 1.0 - t, t) + np.log1p(np.exp(0.0 - size))
+
+
 bce_with_logits = Op(
     "bce_with_logits",
-    lambda x, t: np.maximum(x, 0.0) - x * t + np.log1p(np.exp(0.0 - np.abs(x))),
+    bce_with_logits_forward,
     (lambda g, y, x, t: g * (sigmoid(x) - t), lambda g, y, x, t: -g * x),
     notation=call("BCE", r"\operatorname{BCE}"),
     domain=Domain(
