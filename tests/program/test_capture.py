@@ -1,5 +1,7 @@
 """What is captured, and what is refused with the user's line."""
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -57,3 +59,57 @@ def test_a_value_that_leaves_the_graph_is_an_error_with_the_users_line(use):
     with pytest.raises(CaptureError, match="decides what happens next") as caught:
         tg.compile(step)(np.ones(2))
     assert caught.value.where.startswith("test_capture.py:")
+
+
+def test_what_other_threads_do_meanwhile_is_no_part_of_a_recording():
+    recording, stop = threading.Event(), threading.Event()
+    w = tg.Tensor([1.0, 2.0], requires_grad=True, name="w")
+
+    def other():
+        recording.wait(10)
+        own = tg.Tensor([3.0], requires_grad=True, name="w")
+        (own * own).sum().backward()
+        stop.set()
+
+    def step(x):
+        recording.set()
+        stop.wait(10)
+        return (w * x).sum()
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    compiled = tg.compile(step)
+    for _ in range(3):
+        compiled(np.ones(2))
+    thread.join()
+    assert "def step(x, w):" in compiled.source
+
+
+def test_threads_that_capture_at_the_same_time_wait_for_each_other():
+    together = threading.Barrier(2, timeout=10)
+    found = []
+
+    def train():
+        w = tg.Tensor([1.0, 2.0], requires_grad=True)
+
+        def step(x):
+            return (w * x).sum()
+
+        compiled = tg.compile(step)
+        together.wait()
+        found.extend(compiled(np.ones(2)).item() for _ in range(20))
+
+    threads = [threading.Thread(target=train) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [3.0] * 40
+
+
+def test_an_array_that_differs_is_not_said_to_be_the_same():
+    rng = np.random.default_rng(0)
+    step = tg.compile(lambda x: x + rng.normal(size=2))
+    step(np.ones(2))
+    with pytest.raises(CaptureError, match="the first time and another one the second"):
+        step(np.ones(2))

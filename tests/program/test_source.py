@@ -179,3 +179,20 @@ def test_hostile_names_make_harmless_and_correct_source(name):
     imported = [n for n in code.co_names if n not in {"np", "numpy"}]
     assert imported == ["step"]
     assert "import os" not in [line.strip() for line in source.splitlines()]
+
+
+@pytest.mark.parametrize("rows", [1, 16, 64])
+def test_arrays_of_ones_are_written_as_such(rows):
+    weight = tg.Tensor([[1.0]], requires_grad=True)
+
+    @tg.compile
+    def step(x):
+        loss = (x @ weight).mean()
+        loss.backward()
+        return loss
+
+    for _ in range(3):
+        weight.grad = None
+        step(np.ones((rows, 1)))
+    assert "fromhex" not in step.source
+    assert "[1.0, 1.0" not in step.source

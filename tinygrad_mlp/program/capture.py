@@ -27,6 +27,7 @@ __all__ = ["Recording", "capture"]
 _SLOTS = {"data": "_data", "grad": "_grad"}
 _NUMBERS = (float, int, np.floating, np.random.Generator)
 _pullback = autodiff.pullback
+_one_at_a_time = threading.Lock()  # threads that capture wait for each other
 
 
 class Recording:
@@ -106,9 +107,10 @@ class Recording:
                 if isinstance(x, Tensor):
                     self.read(x, "data")
                     self._watch_gradient(x)
-        node = record(op, inputs, attrs)
-        self._seen(node, op)
-        return node
+            node = record(op, inputs, attrs)
+            self._seen(node, op)
+            return node
+        return record(op, inputs, attrs)
 
     def draw(self, op: Op, inputs: tuple[Array, ...], attrs: Attrs) -> Any:
         """The generators' reader: a generator is a cell, and drawing an equation."""
@@ -231,20 +233,21 @@ def _several(result: Any) -> tuple[Any, ...]:
 
 @contextmanager
 def _watching(recording: Recording) -> Iterator[None]:
-    if cells.watcher is not None:
+    if getattr(cells.watcher, "thread", None) == recording.thread:
         raise CaptureError("a step is being captured already", fix="Compile the outer step only.")
-    readers = {kind: reader for kind, reader in READERS.items() if reader is record}
-    cells.watcher = recording
-    READERS.update(dict.fromkeys(readers, recording.record))
-    READERS[np.random.Generator] = recording.draw
-    autodiff.pullback = recording.pullback
-    try:
-        yield
-    finally:
-        cells.watcher = None
-        READERS.update(readers)
-        del READERS[np.random.Generator]
-        autodiff.pullback = _pullback
+    with _one_at_a_time:
+        readers = {kind: reader for kind, reader in READERS.items() if reader is record}
+        cells.watcher = recording
+        READERS.update(dict.fromkeys(readers, recording.record))
+        READERS[np.random.Generator] = recording.draw
+        autodiff.pullback = recording.pullback
+        try:
+            yield
+        finally:
+            cells.watcher = None
+            READERS.update(readers)
+            del READERS[np.random.Generator]
+            autodiff.pullback = _pullback
 
 
 def capture(

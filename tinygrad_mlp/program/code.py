@@ -15,7 +15,7 @@ import numpy as np
 from tinygrad_mlp.ops import Array, Attrs, Op
 from tinygrad_mlp.program.lookalike import OPERATORS, Lookalike, Touch, done, unwrapped
 
-__all__ = ["ATOM", "LOWEST", "Code", "literal", "written"]
+__all__ = ["ATOM", "LOWEST", "Code", "literal", "uniform", "written"]
 
 LOWEST, COMPARE, SUM, PRODUCT, SIGN, POWER, ATOM = range(7)
 
@@ -164,14 +164,36 @@ def literal(x: Any, level: int, name_array: Callable[[Array], str]) -> str:  # n
     if isinstance(x, type) and issubclass(x, np.generic):
         return _dtype(np.dtype(x))
     if isinstance(x, np.ndarray | np.generic):
-        if x.ndim == 0:
-            return f"{_dtype(x.dtype)}({_number(x.item(), LOWEST)})"
-        if x.size == 0:
-            return f"np.zeros({x.shape}, dtype={_dtype(x.dtype)})"
-        if x.size <= 16 and (x.dtype.kind in "biu" or np.isfinite(x).all()):
-            return f"np.array({x.tolist()!r}, dtype={_dtype(x.dtype)})"
-        return name_array(x)
+        return _small(x) or name_array(x)
     return _number(x, level)
+
+
+def _small(x: Array) -> str:
+    """An array that fits into a line; else nothing."""
+    if x.ndim == 0:
+        return f"{_dtype(x.dtype)}({_number(x.item(), LOWEST)})"
+    if x.size == 0:
+        return f"np.zeros({x.shape}, dtype={_dtype(x.dtype)})"
+    if x.size > 16 or not (x.dtype.kind in "biu" or np.isfinite(x).all()):
+        return ""
+    return uniform(x) or f"np.array({x.tolist()!r}, dtype={_dtype(x.dtype)})"
+
+
+def uniform(x: Array) -> str:
+    """An array of one number again and again as Python, the same bits; else nothing.
+
+    >>> uniform(np.ones((2, 3))), uniform(np.full(4, 0.25, np.float32)), uniform(np.arange(2))
+    ('np.ones((2, 3))', 'np.full(4, 0.25, dtype=np.float32)', '')
+    """
+    if not x.size or x.tobytes() != x.size * (first := x.reshape(-1)[0]).tobytes():
+        return ""
+    if not np.isfinite(first):
+        return ""
+    shape = x.shape[0] if x.ndim == 1 else x.shape
+    kind = "" if x.dtype == np.float64 else f", dtype={_dtype(x.dtype)}"
+    if first == 1:
+        return f"np.ones({shape}{kind})"
+    return f"np.full({shape}, {_number(first.item(), LOWEST)}{kind})"
 
 
 def _dtype(dtype: Any) -> str:

@@ -39,8 +39,9 @@ def same(first: Program, second: Program) -> None:
             )
         for x, z in zip(a.inputs, b.inputs, strict=True):
             if type(x) is not Var and not _equal(x, z):
+                other = _short(z) if _short(z) != _short(x) else "another one"
                 raise CaptureError(
-                    f"{a.op.name} used {_short(x)} the first time and {_short(z)} the second",
+                    f"{a.op.name} used {_short(x)} the first time and {other} the second",
                     where=_where(b),
                     why="a number that no Tensor holds would be frozen",
                     fix="Keep it in a Tensor, or pass it as an argument of the step.",

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mlp.ops import Array
-from tinygrad_mlp.program.code import LOWEST, Code, literal
+from tinygrad_mlp.program.code import LOWEST, Code, literal, uniform
 from tinygrad_mlp.program.naming import Names
 
 __all__ = ["Writer", "bare_or_tuple", "tuple_text", "wrapped"]
@@ -80,6 +80,9 @@ class Writer:
         """A name for an array that is too large for a line; its bytes stand above."""
         if id(x) not in self._known:
             self._known[id(x)] = name = self.names.fresh("constant")
+            if text := uniform(x):
+                self.constants.append(f"{name} = {text}")
+                return name
             dtype = literal(x.dtype, LOWEST, self._constant)
             digits = np.ascontiguousarray(x).tobytes().hex()
             self.constants.append(
