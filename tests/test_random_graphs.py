@@ -23,7 +23,7 @@ from hypothesis.stateful import (
 import tinygrad_mlp as tg
 from tests import oracle
 from tinygrad_mlp.ops import REGISTRY
-from tinygrad_mlp.ops.shaping import numpy_key
+from tinygrad_mlp.ops.indexing import numpy_key
 
 SHAPES = [(), (1,), (2,), (3,), (2, 2), (3, 2), (1, 3), (3, 1), (2, 1, 3)]
 LARGEST = 18

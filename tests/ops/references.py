@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from tinygrad_mlp.ops.shaping import numpy_key
+from tinygrad_mlp.ops.indexing import numpy_key
 
 
 def _sigmoid(x):

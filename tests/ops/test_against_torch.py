@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.conftest import needs
 from tests.ops.shipped import DIFFERENTIABLE, for_each, subject_of
-from tinygrad_mlp.ops.shaping import numpy_key
+from tinygrad_mlp.ops.indexing import numpy_key
 from tinygrad_mlp.testing.drawing import Case
 from tinygrad_mlp.testing.strategies import cases
 from tinygrad_mlp.testing.subject import climb, gradients

@@ -10,8 +10,8 @@ from tests.planted import planted
 from tinygrad_mlp.errors import GradientMismatchError, UsageError
 from tinygrad_mlp.ops import REGISTRY, Op, broadcast_to
 from tinygrad_mlp.ops.domain import POSITIVE, Domain, Edge, broadcasting, same_shape
+from tinygrad_mlp.ops.indexing import numpy_key
 from tinygrad_mlp.ops.reduction import count, reductions, spread
-from tinygrad_mlp.ops.shaping import numpy_key
 from tinygrad_mlp.testing import Bug, check_op
 
 TWO = Domain(case=broadcasting(2))

@@ -42,6 +42,7 @@ from tinygrad_mlp.ops.exponential import (
     reciprocal,
     square,
 )
+from tinygrad_mlp.ops.indexing import getitem, scatter
 from tinygrad_mlp.ops.joining import (
     split,
 )
@@ -109,16 +110,7 @@ from tinygrad_mlp.ops.selection import (
     relu,
     where,
 )
-from tinygrad_mlp.ops.shaping import (
-    broadcast_to,
-    concatenate,
-    getitem,
-    reshape,
-    scatter,
-    stack,
-    sum_to,
-    transpose,
-)
+from tinygrad_mlp.ops.shaping import broadcast_to, concatenate, reshape, stack, sum_to, transpose
 from tinygrad_mlp.ops.statistics import (
     argmax,
     argmin,

@@ -12,9 +12,10 @@ from typing import Any, cast
 import numpy as np
 
 from tinygrad_mlp.errors import UnsupportedError, UsageError
+from tinygrad_mlp.ops.indexing import Slice, scatter
 from tinygrad_mlp.ops.ordering import BACKWARDS, along, place, take
 from tinygrad_mlp.ops.record import Array, answers, value
-from tinygrad_mlp.ops.shaping import Slice, broadcast_to, concatenate, reshape, scatter, transpose
+from tinygrad_mlp.ops.shaping import broadcast_to, concatenate, reshape, transpose
 
 __all__ = [
     "atleast_1d",

@@ -18,12 +18,13 @@ from tinygrad_mlp.errors import UnsupportedError, UsageError
 from tinygrad_mlp.ops.arithmetic import mul
 from tinygrad_mlp.ops.arranging import moveaxis, places
 from tinygrad_mlp.ops.domain import Domain
+from tinygrad_mlp.ops.indexing import getitem, scatter
 from tinygrad_mlp.ops.notation import Notation
 from tinygrad_mlp.ops.products import dot
 from tinygrad_mlp.ops.record import Array, Op, answers, value
 from tinygrad_mlp.ops.reduction import sum_
 from tinygrad_mlp.ops.selection import where
-from tinygrad_mlp.ops.shaping import broadcast_to, getitem, reshape, scatter, transpose
+from tinygrad_mlp.ops.shaping import broadcast_to, reshape, transpose
 
 __all__ = [
     "contract",

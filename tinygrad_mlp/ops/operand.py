@@ -13,6 +13,7 @@ import numpy as np
 
 from tinygrad_mlp.errors import UsageError
 from tinygrad_mlp.ops.arithmetic import abs_, add, constant_power, div, mul, neg, power, sub
+from tinygrad_mlp.ops.indexing import getitem
 from tinygrad_mlp.ops.methods import Methods
 from tinygrad_mlp.ops.products import matmul
 from tinygrad_mlp.ops.protocols import call_function, call_ufunc
@@ -30,7 +31,7 @@ from tinygrad_mlp.ops.selection import (
     logical_xor,
     not_equal,
 )
-from tinygrad_mlp.ops.shaping import getitem, matrix_transpose, transpose
+from tinygrad_mlp.ops.shaping import matrix_transpose, transpose
 
 __all__ = ["Operand"]
 

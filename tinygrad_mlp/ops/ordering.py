@@ -13,9 +13,10 @@ import numpy as np
 
 from tinygrad_mlp.errors import ShapeError, UnsupportedError
 from tinygrad_mlp.ops.domain import Domain, Pick
+from tinygrad_mlp.ops.indexing import getitem
 from tinygrad_mlp.ops.notation import PRODUCT, Notation
 from tinygrad_mlp.ops.record import Array, Op, answers, value
-from tinygrad_mlp.ops.shaping import concatenate, getitem, reshape
+from tinygrad_mlp.ops.shaping import concatenate, reshape
 
 __all__ = ["argsort", "cumprod", "cumsum", "diff", "sort", "take", "take_along_axis"]
 

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mlp.ops import REGISTRY, Array, Op, cast, constant_power, reshape, transpose
-from tinygrad_mlp.ops.shaping import Slice, getitem, matrix_transpose
+from tinygrad_mlp.ops.indexing import Slice, getitem
+from tinygrad_mlp.ops.shaping import matrix_transpose
 from tinygrad_mlp.program.ir import Equation, Program, Var
 from tinygrad_mlp.program.lookalike import OPERATORS, Lookalike, Touch, done, unwrapped
 
