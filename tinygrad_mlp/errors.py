@@ -73,7 +73,7 @@ def message(what: str, *, where: str = "", why: str = "", fix: str = "") -> str:
         head = f"{head}: {why}"
     if head[-1] not in ".?!\n":
         head += "."
-    space = "" if head[-1] == "\n" else " "
+    space = "" if head[-1] == "\n" or fix[:1] == "\n" else " "
     return f"{head}{space}{fix}" if fix else head
 
 

@@ -171,7 +171,7 @@ FAULTS: dict[str, Fault] = {
     "a dead layer": Fault("dead-layer", _dead, 1),
     "many dead units": Fault("dead-units", _some_dead, 1),
     "targets out of reach": Fault("target-range", _sigmoid_end, 1),
-    "probabilities that are none": Fault("prediction-range", _probabilities, 1),
+    "probabilities that are none": Fault("prediction-range", _probabilities, 1, 2),
     "one class": Fault("one-class", _one_class, 1),
     "a class too many": Fault("target-range", _classes, 1, 2),
     "flat targets": Fault("loss-shape", _flat_targets, 2, 2),

@@ -11,11 +11,19 @@ import tinygrad_mlp as tg
 from tests.doctor.situations import SITUATIONS
 from tinygrad_mlp import nn
 from tinygrad_mlp.errors import UsageError
+from tinygrad_mlp.origin import tick
+
+
+objects = gc.get_objects
 
 
 @pytest.mark.parametrize("name", SITUATIONS)
-def test_a_planted_situation_is_recognised(user, name):
-    gc.collect()  # what earlier tests left behind is no part of this program
+def test_a_planted_situation_is_recognised(user, name, monkeypatch):
+    began = tick()  # what other tests hold is no part of this program
+    monkeypatch.setattr(
+        "tinygrad_mlp.doctor.living.gc.get_objects",
+        lambda: [x for x in objects() if issubclass(type(x), tg.Tensor) and x.birth > began],
+    )
     planted = SITUATIONS[name]
     run = user(planted.source + "\nanswer = tg.why(t)")
     answer = run["answer"]

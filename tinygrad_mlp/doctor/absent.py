@@ -58,8 +58,11 @@ def absent(  # noqa: PLR0911 - one answer for each situation
             return here
         known = there.cause in CUTS or (there.cause == "dead-end" and root.size > 1)
         return there if known else here
-    if root is None and t.op is not None:
-        return say("not-run", "backward() has not run", fix=f"Call {name}.backward() on the loss.")
+    if loss is None and t.op is not None and (root is None or root is t):
+        there = _off_all_paths(t, living.losses(t), living, say)
+        if there is not None and there.cause in CUTS:
+            return there
+        return say("not-run", "backward() has not run", fix="Call loss.backward().")
     found = _off_all_paths(t, living.losses(t) if loss is None else [loss], living, say)
     if found is None:
         results = [x for x in living.descendants(t).values() if x is not t]

@@ -46,7 +46,9 @@ def inputs(trial: Trial) -> Iterator[Finding]:
                 "unscaled-inputs", "note", f"inputs reach {largest:.3g}, and their columns spread "
                 f"from {float(spread.min()):.2g} to {float(spread.max()):.2g}",
                 why="layers begin with weights for inputs of about 1",
-                fix="Use (x - x.mean(0)) / x.std(0).",
+                fix="Use (x - x.mean(0)) / x.std(0)."
+                if spread.all()
+                else "Leave out columns that never change, then use (x - x.mean(0)) / x.std(0).",
             )  # fmt: skip
 
 

@@ -114,8 +114,7 @@ class Report(Sequence[Finding]):
         if self.ok:
             lines.insert(0, "nothing is wrong")
         else:
-            silence = ", ".join(repr(code) for code in self.codes)
-            lines.append(f"To silence: preflight(..., ignore=({silence},))")
+            lines.append(f"To silence: preflight(..., ignore={self.codes!r})")
         return "\n".join(lines)
 
     def __repr__(self) -> str:

@@ -59,7 +59,8 @@ class Why:
     factors: tuple[Factor, ...] = ()
 
     def __str__(self) -> str:
-        text = message(self.what, where=self.where, why=self.why, fix=self.fix)
+        where = "" if self.where in self.what else self.where
+        text = message(self.what, where=where, why=self.why, fix=self.fix)
         return "\n".join([text, *_table(self.factors)])
 
     def __repr__(self) -> str:
