@@ -13,7 +13,6 @@ from tinygrad_mlp import nn
 from tinygrad_mlp.errors import UsageError
 from tinygrad_mlp.origin import tick
 
-
 objects = gc.get_objects
 
 

@@ -24,7 +24,7 @@ Say: TypeAlias = Callable[..., Why]
 """Makes an answer: ``say(cause, what, where=, why=, fix=)``."""
 
 
-def absent(  # noqa: PLR0911 - one answer for each situation
+def absent(  # noqa: C901, PLR0911 - one answer for each situation
     t: Node, loss: Node | None, living: Living, name: str
 ) -> Why:
     """Why ``t.grad`` is None.
