@@ -163,6 +163,12 @@ def test_cross_entropy_says_what_does_not_fit():
             loss(ones((2, 3)), np.array([0, wrong]))
 
 
+@pytest.mark.parametrize("p", [1.5, -0.5])
+def test_a_prediction_that_is_no_probability_is_refused(p):
+    with pytest.raises(UsageError, match=f"prediction of {p}.*BCEWithLogitsLoss"):
+        nn.BCELoss()(Tensor([0.5, p], requires_grad=True), [0.0, 1.0])
+
+
 @pytest.mark.parametrize("make", [nn.L1Loss, nn.HuberLoss, nn.BCELoss, nn.BCEWithLogitsLoss])
 def test_no_loss_broadcasts_in_silence(make):
     with pytest.raises(ShapeError, match="broadcasting would make 4×4 = 16 pairs"):

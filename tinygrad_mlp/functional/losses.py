@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mlp.errors import DTypeError, IndexingError, ShapeError
+from tinygrad_mlp.errors import DTypeError, IndexingError, ShapeError, UsageError
 from tinygrad_mlp.functional.comparing import compare, reduced
 from tinygrad_mlp.ops import (
     Array,
@@ -106,12 +106,29 @@ def binary_cross_entropy(
         weight: Multiplied into the loss of each entry; broadcasts.
         reduction: ``"mean"``, ``"sum"`` or ``"none"``.
 
+    Raises:
+        ShapeError: If the shapes differ.
+        UsageError: If a prediction is no probability.
+
     >>> float(binary_cross_entropy(np.array([0.5]), np.array([1.0])).round(4))
     0.6931
     """
     compare("binary_cross_entropy", prediction, target)
+    _check_probabilities(prediction)
     losses = -(target * _log(prediction) + (1 - target) * _log(1 - prediction))
     return reduced(losses if weight is None else losses * weight, reduction)
+
+
+def _check_probabilities(p: Array) -> None:
+    known = p.data if isinstance(p, Tensor) else p
+    if isinstance(known, np.ndarray) and known.size:  # values are unknown while a step is captured
+        for found in (known.min(), known.max()):
+            if found < 0 or found > 1:
+                raise UsageError(
+                    f"binary_cross_entropy got a prediction of {found:.4g}",
+                    why="a probability is from 0 to 1",
+                    fix="End the model with Sigmoid(), or use BCEWithLogitsLoss without one.",
+                )
 
 
 def _log(p: Array) -> Array:
