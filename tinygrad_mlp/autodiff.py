@@ -10,6 +10,7 @@ of the backward pass, and handed program variables it writes the backward half o
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from contextlib import ContextDecorator
 from contextvars import ContextVar, Token
@@ -17,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mlp.errors import GradientError, GraphError, InPlaceError, ShapeError
+from tinygrad_mlp.errors import GradientError, GraphError, InPlaceError, ShapeError, UsageError
 from tinygrad_mlp.graph import Node, ancestors, describe, title
 from tinygrad_mlp.ops import READERS, Array, Attrs, Op, cast, sum_to
 from tinygrad_mlp.origin import Site, place
@@ -29,6 +30,14 @@ grad_enabled: ContextVar[bool] = ContextVar("grad_enabled", default=True)
 FREED = Op("freed", lambda: None, doc="Stands in a node whose history is gone.", listed=False)
 
 
+_SUSPENDING = (
+    inspect.isgeneratorfunction,
+    inspect.iscoroutinefunction,
+    inspect.isasyncgenfunction,
+)
+"""What tells a function whose call only makes something that runs later."""
+
+
 class _GradMode(ContextDecorator):
     """Turn recording on or off for a block, or for a function as a decorator."""
 
@@ -36,6 +45,11 @@ class _GradMode(ContextDecorator):
 
     def __init__(self) -> None:
         self._tokens: list[Token[bool]] = []
+
+    def __call__(self, function: Any) -> Any:
+        if any(suspends(function) for suspends in _SUSPENDING):
+            raise _in_pieces(type(self).__name__, function)
+        return super().__call__(function)
 
     def _recreate_cm(self) -> _GradMode:  # each call of a decorated function gets its own
         return type(self)()
@@ -49,6 +63,9 @@ class _GradMode(ContextDecorator):
 
 class no_grad(_GradMode):
     """Compute without recording: nothing made here can be run backward.
+
+    For a block, or as a decorator for a function; a generator or an asynchronous function is
+    refused with a `UsageError`, since its body runs when the decorator is over.
 
     >>> import tinygrad_mlp as tg
     >>> w = tg.Tensor(2.0, requires_grad=True)
@@ -66,6 +83,16 @@ class enable_grad(_GradMode):
     enabled = True
 
 
+def _in_pieces(mode: str, function: Any) -> UsageError:
+    name = getattr(function, "__name__", type(function).__name__)
+    kind = "a generator" if _SUSPENDING[0](function) else "asynchronous"
+    return UsageError(
+        f"@{mode}() on {name!r}, which is {kind}",
+        why="its body runs later, piece by piece, and the decorator would be over by then",
+        fix=f"Write with tg.{mode}(): inside it, around what runs between two pauses.",
+    )
+
+
 def pullback(op: Op, i: int, g: Array, values: tuple[Array, ...], attrs: Attrs) -> Array:
     """Carry the gradient `g` of an op's output back to input number `i`.
 
@@ -80,9 +107,11 @@ def pullback(op: Op, i: int, g: Array, values: tuple[Array, ...], attrs: Attrs) 
         The gradient of that input, of its shape and dtype: here, and only here, the
         broadcasting of the forward pass is undone.
     """
-    rules = op.rules
-    rule = rules[i] if i < len(rules) else op.rule(i)
-    gradient = (rule or op.rule(i))(g, *values, **attrs)  # type: ignore[misc]
+    try:
+        rule = op.rules[i] or op.rule(i)
+    except IndexError:  # the last rule serves the rest
+        rule = op.rule(i)
+    gradient = rule(g, *values, **attrs)  # type: ignore[misc]
     x = values[i + 1]
     if gradient.shape != x.shape:
         gradient = _unbroadcast(op, i, gradient, x.shape)
@@ -119,7 +148,8 @@ def backpropagate(  # noqa: C901, PLR0912 - the one hot loop, a screen long
         seed: The gradient of `root`, of its shape; a tensor if `create_graph`.
         create_graph: Hand the rules tensors, so that the backward pass is itself recorded.
         keep_graph: If false, each node forgets its history as soon as it is done with.
-        arrive: Called with every node and the whole of its gradient.
+        arrive: Called with every node and the whole of its gradient; only with leaves if the
+            graph is not kept.
 
     Returns:
         The birth of the oldest op that was undone.
@@ -138,8 +168,9 @@ def backpropagate(  # noqa: C901, PLR0912 - the one hot loop, a screen long
             continue  # reachable, but only through inputs without a rule
         if node.hooks:
             g = _hooked(node, g)
-        arrive(node, g)
         op = node.op
+        if keep_graph or op is None:
+            arrive(node, g)
         if op is None:
             continue
         if op is FREED:

@@ -249,8 +249,8 @@ class Tensor(Operand):
             self,
             seed,
             create_graph=create_graph,
-            keep_graph=keep_graph,
-            arrive=_keep if keep_graph or watched is not None else _keep_leaves,
+            keep_graph=keep_graph or watched is not None,
+            arrive=_keep,
         )
         if watched is not None:
             watched.phase("update")
@@ -502,16 +502,6 @@ def _keep(node: Tensor, gradient: Array) -> None:
     elif isinstance(gradient, Tensor):
         gradient = gradient.detach()  # its history holds the node: that would be a cycle
     node._grad = gradient
-
-
-def _keep_leaves(node: Tensor, gradient: Array) -> None:
-    """As `_keep`, for a graph that is forgotten as it goes."""
-    if node.op is None:
-        if node._grad is None:
-            node.stale = False
-            node._grad = gradient
-        else:
-            node._grad = _added(node, gradient)
 
 
 _outdated: list[Tensor] = []

@@ -102,7 +102,7 @@ def test_layer_norm(dtype, seed, shape, batch, affine, bias, eps):
 @given(
     seed=seeds,
     features=sizes,
-    rest=st.sampled_from([(2,), (5,), (3, 4)]),
+    rest=st.sampled_from([(4,), (5,), (3, 4)]),  # two numbers, normalised, keep no digits
     momentum=st.sampled_from([0.1, 0.5, None]),
     affine=st.booleans(),
     track=st.booleans(),
