@@ -1,7 +1,7 @@
 """The same network here and in PyTorch: weights carried over both ways, equal to 1e-12.
 
 A multilayer perceptron with biases, sigmoids, the mean squared error and gradient descent. The
-two programs differ in a handful of words.
+two programs differ in a handful of words. PyTorch is needed: `pip install torch`.
 """
 
 import numpy as np

@@ -2,7 +2,7 @@
 
 The update is w += N c + M c_previous, then c_previous = c, where c is the negative gradient: not
 the usual momentum, and 8 lines to say. Then two exercises: 10 hidden neurons, and more epochs.
-The decision boundary of each is drawn into moons.png.
+The decision boundary of each is drawn into moons.png, by matplotlib: `pip install -e ".[plot]"`.
 """
 
 import matplotlib.pyplot as plt

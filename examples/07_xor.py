@@ -1,6 +1,7 @@
 """Where a line stops being enough: one neuron cannot do XOR, a hidden layer can.
 
-And the same network in PyTorch, from the same weights, learns the same.
+And the same network in PyTorch, from the same weights, learns the same. PyTorch is needed:
+`pip install torch`.
 """
 
 import numpy as np

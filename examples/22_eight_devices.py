@@ -2,6 +2,7 @@
 
 Eight devices of one CPU stand for eight GPUs: the program is the same. Each takes an eighth of
 every batch and keeps a copy of the weights; XLA adds the gradients up. The losses are those of one.
+JAX is needed: `pip install -e ".[jax]"`.
 """
 
 import os

@@ -137,6 +137,14 @@ def test_an_example_is_short_numbered_and_says_what_it_shows(example):
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+def test_an_example_says_what_must_be_installed_for_it(example):
+    head = ast.get_docstring(ast.parse(example.read_text(encoding="utf-8")))
+    packages = {found.target.split(".")[0] for found in imports_of(example, example.stem)}
+    if packages - {*sys.stdlib_module_names, ROOT_NAME, "numpy"}:
+        assert "`pip install " in head
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
 def test_an_example_runs(example, tmp_path):
     for module in sorted({found.target for found in imports_of(example, example.stem)}):
         if module.split(".")[0] not in {*sys.stdlib_module_names, ROOT_NAME}:
