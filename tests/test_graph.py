@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import inspect
 import threading
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 import tinygrad_mlp as tg
 from tinygrad_mlp import origin
+from tinygrad_mlp.errors import UsageError
 from tinygrad_mlp.graph import ancestors, describe, names
 from tinygrad_mlp.ops import REGISTRY
 from tinygrad_mlp.origin import place
@@ -172,6 +174,26 @@ def test_modes_as_decorators_also_recursively():
 
     assert quiet() == (False, True)
     assert (x * 2).requires_grad
+
+
+@pytest.mark.parametrize("mode", [tg.no_grad, tg.enable_grad])
+def test_a_decorator_refuses_what_runs_later(mode):
+    def batches():
+        yield leaf()
+
+    async def later():
+        return leaf()
+
+    async def stream():
+        yield leaf()
+
+    for function in (batches, later, stream, functools.partial(batches)):
+        with pytest.raises(UsageError, match=r"Write with tg\.\w+\(\): inside it") as caught:
+            mode()(function)
+        assert f"@{mode.__name__}() on" in caught.value.what
+        assert "test_graph.py:" in str(caught.value)
+    with pytest.raises(UsageError, match="on 'batches', which is a generator"):
+        mode()(batches)
 
 
 def test_an_exception_ends_a_mode():
