@@ -157,13 +157,17 @@ def _classes(step: Step) -> None:
     step.loss = nn.CrossEntropyLoss()
 
 
+def _negative_rate(step: Step) -> None:
+    step.optimizer.lr = -0.1  # an optimiser cannot be made with it
+
+
 FAULTS: dict[str, Fault] = {
     "too few targets": Fault("samples", lambda s: setattr(s, "y", s.y[:-1]), 0, 1),
     "nan in the data": Fault("data-not-finite", _nan, 0, 3),
     "another precision": Fault("dtypes", lambda s: setattr(s, "x", s.x.astype(np.float32)), 0),
     "half an optimiser": Fault("not-optimised", _late(_part), 0),
     "a stranger in the optimiser": Fault("foreign", _late(_stranger), 0),
-    "a negative rate": Fault("learning-rate", _set(lr=-0.1), 0),
+    "a negative rate": Fault("learning-rate", _late(_negative_rate), 0),
     "all frozen": Fault("no-parameters", _late(lambda s: s.model.requires_grad_(False)), 0, 1),
     "dropout in evaluation mode": Fault("eval-mode", _dropout, 0),
     "widths that do not meet": Fault("shapes", _set(first=nn.Linear(4, 8, rng=0)), 1, 1),

@@ -110,6 +110,41 @@ def test_a_step_before_backward_says_so():
     assert "test_optimizer.py:" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("make", "numbers", "text"),
+    [
+        (optim.SGD, {"lr": -0.1}, "SGD with lr=-0.1 (…): it must be 0 or more, and finite."),
+        (optim.SGD, {"lr": np.nan}, "lr=nan"),
+        (optim.SGD, {"lr": np.inf}, "lr=inf"),
+        (optim.SGD, {"lr": optim.cosine(3)}, "lr=<function"),
+        (optim.SGD, {"momentum": -0.1}, "it must be from 0 to below 1. Use momentum=0.9."),
+        (optim.SGD, {"momentum": 1.0}, "SGD with momentum=1.0"),
+        (optim.SGD, {"weight_decay": -1e-4}, "weight_decay=-0.0001"),
+        (optim.RMSprop, {"alpha": 1.5}, "RMSprop with alpha=1.5"),
+        (optim.RMSprop, {"eps": -1.0}, "eps=-1.0"),
+        (optim.Adam, {"betas": (0.9, 1.0)}, "Adam with betas=(0.9, 1.0) (…): each must be"),
+        (optim.AdamW, {"betas": (-0.1, 0.9)}, "Use betas=(0.9, 0.999)."),
+        (optim.AdamW, {"lr": -1.0}, "AdamW with lr=-1.0"),
+    ],
+)
+def test_numbers_out_of_range_are_refused_when_an_optimiser_is_made(make, numbers, text):
+    with pytest.raises(UsageError) as caught:
+        make(weights(1.0), **numbers)
+    where = caught.value.where
+    assert where.startswith("test_optimizer.py:")
+    assert text in str(caught.value).replace(where, "…")
+    (name,) = numbers
+    with pytest.raises(UsageError, match=name):
+        make([{"params": weights(1.0), **numbers}])
+
+
+def test_numbers_at_the_edge_of_their_range_are_accepted():
+    optim.SGD(weights(1.0), lr=0)
+    optim.SGD(weights(1.0), lr=Tensor(0.1), momentum=np.float32(0.9))
+    optim.RMSprop(weights(1.0), alpha=0.0, eps=0.0)
+    optim.Adam(weights(1.0), betas=(0.0, 0.0), eps=0.0)
+
+
 def test_nesterov_needs_momentum():
     with pytest.raises(UsageError, match="nesterov"):
         optim.SGD(weights(1.0), lr=0.1, nesterov=True)

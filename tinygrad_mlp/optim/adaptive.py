@@ -6,11 +6,13 @@ is in their state; they branch on no value, so a step can be compiled.
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import Any, ClassVar
 
 import numpy as np
 
 from tinygrad_mlp.ops import Array
+from tinygrad_mlp.optim.groups import Ranges
 from tinygrad_mlp.optim.optimizer import Group, Optimizer, State, hyper, uses
 
 __all__ = ["Adam", "AdamW", "RMSprop"]
@@ -34,6 +36,9 @@ class RMSprop(Optimizer):
         momentum: μ.
         centered: Use the variance.
 
+    Raises:
+        UsageError: If a number is negative or not finite, or α or μ is 1 or more.
+
     >>> from tinygrad_mlp import Tensor
     >>> w = Tensor([1.0], requires_grad=True)
     >>> optimizer = RMSprop([w], lr=0.1, alpha=0.0, eps=0.0)
@@ -42,6 +47,14 @@ class RMSprop(Optimizer):
     >>> w.data
     array([0.9])
     """
+
+    ranges: ClassVar[Ranges] = {
+        "lr": (math.inf, "0.01"),
+        "alpha": (1.0, "0.99"),
+        "eps": (math.inf, "1e-8"),
+        "weight_decay": (math.inf, "0.0001"),
+        "momentum": (1.0, "0.9"),
+    }
 
     def __init__(
         self,
@@ -107,6 +120,9 @@ class Adam(Optimizer):
         weight_decay: Adds ``weight_decay · p`` to the gradient.
         amsgrad: Divide by the largest ``v`` so far.
 
+    Raises:
+        UsageError: If a number is negative or not finite, or a β is 1 or more.
+
     >>> from tinygrad_mlp import Tensor
     >>> w = Tensor([1.0], requires_grad=True)
     >>> optimizer = Adam([w], lr=0.1, eps=0.0)
@@ -118,6 +134,13 @@ class Adam(Optimizer):
 
     decoupled = False
     """Whether weight decay shrinks the weights themselves, not by way of the gradient."""
+
+    ranges: ClassVar[Ranges] = {
+        "lr": (math.inf, "0.001"),
+        "betas": (1.0, "(0.9, 0.999)"),
+        "eps": (math.inf, "1e-8"),
+        "weight_decay": (math.inf, "0.01"),
+    }
 
     def __init__(
         self,

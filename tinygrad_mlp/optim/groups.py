@@ -5,16 +5,20 @@ This file knows what may be passed as parameters, and what to write instead of w
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeAlias
 
 from tinygrad_mlp.errors import UsageError
 from tinygrad_mlp.graph import describe
 from tinygrad_mlp.nn import Module
 from tinygrad_mlp.tensor import Tensor
 
-__all__ = ["Group", "make_groups", "refuse_repeats"]
+__all__ = ["Group", "Ranges", "check_ranges", "make_groups", "refuse_repeats"]
+
+Ranges: TypeAlias = Mapping[str, tuple[float, str]]
+"""By name of a number of a method: below what it must be, and what to write instead."""
 
 
 class Group(SimpleNamespace):
@@ -76,6 +80,26 @@ def _listed(params: Any) -> Iterable[Any]:
             f"an optimiser got a {type(params).__name__}", fix="Pass net.parameters()."
         )
     return params
+
+
+def check_ranges(method: str, group: Group, ranges: Ranges) -> None:
+    """Raise if a number of a group is none, or is not from 0 to below its bound."""
+    for name, (bound, usual) in ranges.items():
+        given = getattr(group, name, 0.0)
+        for value in given if isinstance(given, tuple | list) else (given,):
+            try:
+                number = float(value.data if isinstance(value, Tensor) else value)
+            except (TypeError, ValueError):
+                number = math.nan
+            if not 0 <= number < bound:
+                up_to = (
+                    "0 or more, and finite" if bound == math.inf else f"from 0 to below {bound:g}"
+                )
+                raise UsageError(
+                    f"{method} with {name}={given!r}",
+                    why=f"{'each' if isinstance(given, tuple | list) else 'it'} must be {up_to}",
+                    fix=f"Use {name}={usual}.",
+                )
 
 
 def refuse_repeats(params: list[Tensor]) -> None:

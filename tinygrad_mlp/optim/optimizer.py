@@ -10,8 +10,9 @@ it, and a checkpoint holds it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from tinygrad_mlp.cells import hyper
 from tinygrad_mlp.errors import GraphError, StateError, UsageError
 from tinygrad_mlp.graph import describe
 from tinygrad_mlp.ops import Array
-from tinygrad_mlp.optim.groups import Group, make_groups, refuse_repeats
+from tinygrad_mlp.optim.groups import Group, Ranges, check_ranges, make_groups, refuse_repeats
 from tinygrad_mlp.origin import place, user_site
 from tinygrad_mlp.tensor import Tensor
 
@@ -47,7 +48,7 @@ class Optimizer:
         **numbers: The numbers of the method, with their values.
 
     Raises:
-        UsageError: If `params` are none, or no parameters.
+        UsageError: If `params` are none, or no parameters; or a number is out of its range.
 
     >>> class SignDescent(Optimizer):
     ...     def __init__(self, params, lr):
@@ -63,10 +64,15 @@ class Optimizer:
 
     groups: list[Group]
 
+    ranges: ClassVar[Ranges] = {"lr": (math.inf, "0.01")}
+    """Numbers that must be from 0 to below a bound, with that bound and a usual value."""
+
     def __init__(self, params: Any, **numbers: Any) -> None:
         self.groups = list(make_groups(params, numbers))
         self._params = [p for group in self.groups for p in group.params]
         refuse_repeats(self._params)
+        for group in self.groups:
+            check_ranges(type(self).__name__, group, self.ranges)
         self._misses: alarms.Misses = {}
         for group in self.groups:
             group.state = [_kept(self.init(p.data, group)) for p in group.params]

@@ -5,12 +5,14 @@ This file knows one method, by PyTorch's definitions.
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import Any, ClassVar
 
 import numpy as np
 
 from tinygrad_mlp.errors import UsageError
 from tinygrad_mlp.ops import Array
+from tinygrad_mlp.optim.groups import Ranges
 from tinygrad_mlp.optim.optimizer import Group, Optimizer, State, hyper, uses
 
 __all__ = ["SGD"]
@@ -34,6 +36,10 @@ class SGD(Optimizer):
         weight_decay: λ.
         nesterov: Look ahead; needs momentum and no dampening.
 
+    Raises:
+        UsageError: If a number is out of its range: lr and weight decay are finite and not
+            negative, momentum is from 0 to below 1.
+
     >>> from tinygrad_mlp import Tensor
     >>> w = Tensor([1.0], requires_grad=True)
     >>> optimizer = SGD([w], lr=0.1)
@@ -42,6 +48,12 @@ class SGD(Optimizer):
     >>> w.data
     array([0.8])
     """
+
+    ranges: ClassVar[Ranges] = {
+        "lr": (math.inf, "0.01"),
+        "momentum": (1.0, "0.9"),
+        "weight_decay": (math.inf, "0.0001"),
+    }
 
     def __init__(
         self,
