@@ -108,6 +108,7 @@ def test_constants_are_computed_beforehand():
     "function",
     [
         lambda x: mul(1.0, x),
+        lambda x: x * np.ones_like(X),
         lambda x: mul(x, 1),
         lambda x: x / 1.0,
         lambda x: x - 0.0,

@@ -196,3 +196,44 @@ def test_arrays_of_ones_are_written_as_such(rows):
         step(np.ones((rows, 1)))
     assert "fromhex" not in step.source
     assert "[1.0, 1.0" not in step.source
+
+
+def stepped(layers, width, batch=5):
+    """The source of a step through some layers."""
+    training = Training(nn.Sequential(nn.Linear(3, width, rng=0), *layers), batch=batch)
+    compiled = tg.compile(training.step)
+    for x, y in training.batches(2):
+        compiled(x, y)
+    return compiled.source
+
+
+def test_what_several_rules_compute_is_written_once():
+    source = stepped([nn.LayerNorm(4)], 4)
+    assert source.count("linear.sum(axis=1, keepdims=True)") == 1
+    assert source.count("np.sqrt(") == 1
+    assert source.count("# layer_norm → x:") == 1
+    assert "# back through layer 1, LayerNorm" in source
+
+
+def test_what_changes_no_bit_is_not_written():
+    source = stepped([nn.Softmax()], 4)
+    assert "1.0 * " not in source
+    assert "keepdims=False" not in source
+    weight = tg.Tensor([0.5], requires_grad=True, name="w")
+
+    @tg.compile
+    def step(x):
+        weight.grad = None
+        loss = ((weight * x - 1) ** 2).mean()
+        loss.backward()
+        return loss
+
+    for _ in range(2):
+        step(np.ones(1))
+    assert "** 1" not in step.source
+    assert "np.ones" not in step.source
+    assert "2 * sub" in step.source
+
+
+def test_the_layer_of_a_rule_is_named_though_its_last_operation_fell_away():
+    assert "# back through MSELoss" in stepped([], 1, batch=1)

@@ -132,7 +132,8 @@ def _identity(equation: Equation, made: dict[int, Equation]) -> Any:
 
 
 def _is(x: Any, number: float) -> bool:
-    return type(x) is not Var and np.ndim(x) == 0 and bool(x == number)
+    """Whether a constant is that number, in every entry if it is an array."""
+    return type(x) is not Var and np.size(x) > 0 and bool(np.all(x == number))
 
 
 def early_products(program: Program) -> Program:

@@ -13,8 +13,10 @@ from typing import Any
 from tinygrad_mlp.formulas import input_names, rule_formula
 from tinygrad_mlp.graph import module_path
 from tinygrad_mlp.origin import Scope
-from tinygrad_mlp.program.code import Code, written
+from tinygrad_mlp.program import passes
+from tinygrad_mlp.program.code import ATOM, Code, written
 from tinygrad_mlp.program.ir import Cell, Edge, Equation, Program, Var
+from tinygrad_mlp.program.lowering import lowered
 from tinygrad_mlp.program.naming import comment, identifier
 from tinygrad_mlp.program.printing import kind_of
 from tinygrad_mlp.program.writer import WIDTH, Writer, wrapped
@@ -22,6 +24,7 @@ from tinygrad_mlp.program.writer import WIDTH, Writer, wrapped
 __all__ = ["Source", "numpy_source"]
 
 _ONE_LINE = 68
+_METHODS = {"add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +49,12 @@ class Source:
 def numpy_source(program: Program, name: str = "step") -> Source:
     """Write a program as a function of its inputs and of what its cells hold.
 
-    The function returns the step's results and a tuple of the new contents of the cells.
+    The function returns the step's results and a tuple of the new contents of the cells. Ops are
+    taken apart first, so that what several of them compute is written once; no bit changes.
     """
-    return _Layout(program, identifier(name)).source()
+    exact = [lowered, passes.algebra, passes.common_subexpressions, passes.dead_code]
+    scopes = {id(e.output): e.scope for e in program.equations}
+    return _Layout(passes.run(program, exact), identifier(name), scopes).source()
 
 
 def by_kind(cells: list[Cell]) -> list[Cell]:
@@ -58,9 +64,10 @@ def by_kind(cells: list[Cell]) -> list[Cell]:
 
 
 class _Layout:
-    def __init__(self, program: Program, name: str) -> None:
+    def __init__(self, program: Program, name: str, scopes: dict[int, Scope]) -> None:
         self.program = program
         self.name = name
+        self.scopes = scopes
         self.writer = Writer(name)
         self.codes: dict[int, Code] = {}
         self.arguments = by_kind(program.reads)
@@ -68,7 +75,6 @@ class _Layout:
         self.uses = _uses(program)
         self.last_use = _last_uses(program, self.uses)
         self.renamed = {id(c.after): c.before for c in program.writes if c.before is not None}
-        self.scopes = {id(e.output): e.scope for e in program.equations}
         self.deferred: dict[int, Equation] = {}
         self.phase = self.layer = ""
 
@@ -117,7 +123,9 @@ class _Layout:
 
     def _equation(self, number: int, equation: Equation) -> None:
         inputs = tuple(self.codes.get(id(x), x) for x in equation.inputs)
-        result = written(equation.op, inputs, equation.attrs)
+        result: Any = _gathered(equation, inputs)
+        if result is None:
+            result = written(equation.op, inputs, equation.attrs)
         v = equation.output
         if self._may_wait(equation, result):
             self.codes[id(v)] = result
@@ -182,13 +190,33 @@ class _Layout:
     def _remark(self, number: int, equation: Equation) -> str:
         """The step of the chain rule that a line completes, from the rule itself."""
         edge, following = equation.edge, self.program.equations[number + 1 :]
-        if edge is None or (following and following[0].edge is edge):
+        if edge is None or (following and _same_edge(edge, following[0].edge)):
             return ""
         values = tuple(x.value if type(x) is Var else x for x in edge.values)
         formula = str(rule_formula(edge.op, edge.i, values, edge.attrs))
         letters = input_names(edge.op, len(values) - 1)
         to = f" → {letters[edge.i]}" if len(letters) > 1 else ""
         return comment(f"{edge.op.name}{to}: {formula}")
+
+
+def _gathered(equation: Equation, inputs: tuple[Any, ...]) -> Code | None:
+    """``x.sum(axis=0)`` for ``np.add.reduce(x, (0,))``: NumPy's method calls just that."""
+    ufunc, _, kind = equation.op.name.partition(".")
+    x = inputs[0] if inputs else None
+    if kind != "reduce" or ufunc not in _METHODS or not isinstance(x, Code):
+        return None
+    axis, said = equation.attrs["axis"], []
+    if axis is not None:
+        said.append(f"axis={axis[0] if type(axis) is tuple and len(axis) == 1 else axis}")
+    if equation.attrs["keepdims"]:
+        said.append("keepdims=True")
+    text = f"{{0}}.{_METHODS[ufunc]}({', '.join(said)})"
+    return Code(text, (x,), equation.output.value, ATOM, (ATOM,))
+
+
+def _same_edge(a: Edge, b: Edge | None) -> bool:
+    """Whether two equations come from one application of a rule: to one output, for one input."""
+    return b is not None and a.i == b.i and a.values[0] is b.values[0]
 
 
 def _uses(program: Program) -> dict[int, int]:
