@@ -125,6 +125,9 @@ class TinygradError(Exception):
 class ShapeError(TinygradError, ValueError):
     """Shapes that do not fit together."""
 
+    compared: tuple[tuple[int, ...], tuple[int, ...]] | None = None
+    """The shapes of a prediction and its target, if it was a loss that refused them."""
+
 
 class DTypeError(TinygradError, TypeError):
     """A dtype that cannot do what is asked of it."""

@@ -124,6 +124,45 @@ def test_06_losses_do_not_broadcast(user, loss):
     assert told["loss"].item() == 0.5
 
 
+def test_06_inside_fit_the_fix_is_for_all_the_data(user):
+    head = """
+        X = np.arange(5.0).reshape(5, 1)
+        Y = 2 * X
+        model, y = nn.Linear(1, 1), Y.ravel()
+        optimizer = optim.SGD(model.parameters(), lr=0.1)
+    """
+    for batch_size, why in (
+        (1, "with more samples, broadcasting would pair each with all"),
+        (4, "broadcasting would make 4×4 = 16 pairs"),
+    ):
+        n = batch_size
+        run = user(
+            head + f"    tg.fit(model, (X, y), loss=nn.MSELoss(), optimizer=optimizer,"
+            f" batch_size={n})"
+        )
+        assert isinstance(run.error, ShapeError)
+        assert run.text == (
+            f"MSE compares ({n}, 1) with ({n},) ({run.line('tg.fit')}): {why}. "
+            "Use Y.reshape(-1, 1)."
+        )
+    for call, name in (
+        ("tg.fit(model, (X, y), loss=F.mse_loss, optimizer=optimizer, accumulate=2)", "Y"),
+        ('tg.fit(model, (X, y), loss=nn.L1Loss(), optimizer=optimizer, compile="auto")', "Y"),
+        ("tg.evaluate(model, (X, y), nn.MSELoss())", "Y"),
+        (
+            "tg.fit(model, (X, Y), loss=nn.MSELoss(), optimizer=optimizer, validation=(X, y))",
+            "Y_validation",
+        ),
+    ):
+        run = user(head + "    " + call)
+        assert isinstance(run.error, ShapeError)
+        assert f". Use {name}.reshape(-1, 1)." in run.text
+    run = user(head + "    nn.MSELoss()(model(X[:1]), y[:1])")
+    assert run.text.endswith("Use target.reshape(-1, 1).")
+    run = user(head + "    report = tg.preflight(model, X, y, nn.MSELoss())")
+    assert "Use y.reshape(-1, 1)." in str(run["report"])
+
+
 def test_07_a_loss_called_as_a_function(user):
     run = user("loss = nn.MSELoss(tg.Tensor([1.0]), tg.Tensor([2.0]))")
     assert isinstance(run.error, UsageError)

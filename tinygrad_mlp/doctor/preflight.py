@@ -18,6 +18,7 @@ from tinygrad_mlp.doctor import checks, numbers
 from tinygrad_mlp.doctor.report import CODES, Finding, Report
 from tinygrad_mlp.doctor.trial import Trial
 from tinygrad_mlp.errors import DataError, IndexingError, ShapeError, UsageError
+from tinygrad_mlp.functional.comparing import of_data
 from tinygrad_mlp.graph import title
 from tinygrad_mlp.nn import Module
 from tinygrad_mlp.nn.watching import listening
@@ -127,7 +128,7 @@ def _loss(trial: Trial) -> Finding | None:
     try:
         trial.value = trial.loss(trial.out, trial.target)
     except ShapeError as error:
-        return Finding("loss-shape", "error", str(error))
+        return Finding("loss-shape", "error", str(of_data(error, "y")))
     except (IndexingError, IndexError) as error:
         return Finding("target-range", "error", str(error))
     except Exception as error:  # noqa: BLE001 - whatever a user's loss raises

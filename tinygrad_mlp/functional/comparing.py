@@ -14,7 +14,7 @@ import numpy as np
 from tinygrad_mlp.errors import ShapeError, UsageError
 from tinygrad_mlp.ops import Array
 
-__all__ = ["REDUCTIONS", "compare", "no_reduction", "pairs", "reduced"]
+__all__ = ["REDUCTIONS", "compare", "no_reduction", "of_data", "pairs", "reduced"]
 
 REDUCTIONS = ("mean", "sum", "none")
 
@@ -50,7 +50,7 @@ def pairs(loss: str, p: tuple[int, ...], t: tuple[int, ...], where: str = "") ->
     >>> print(pairs("MSE", (4, 1), (4,)))
     MSE compares (4, 1) with (4,): broadcasting would make 4×4 = 16 pairs. Use target.reshape(4, 1).
     """
-    sizes = ", ".join(map(str, p))
+    sizes = "-1, 1" if (p, t) == ((1, 1), (1,)) else ", ".join(map(str, p))
     fix = f"Use target.reshape({sizes or '()'})."
     if math.prod(p) != math.prod(t):
         fix = f"Give a target of shape {p}, or broadcast=True if it is meant."
@@ -62,4 +62,29 @@ def pairs(loss: str, p: tuple[int, ...], t: tuple[int, ...], where: str = "") ->
         count = math.prod(spread)
         grid = "×".join(map(str, spread))
         why = f"broadcasting would make {grid}{f' = {count}' if len(spread) > 1 else ''} pairs"
-    return ShapeError(f"{loss} compares {p} with {t}", where=where, why=why, fix=fix)
+        if math.prod(p) == math.prod(t) == 1:
+            why = "with more samples, broadcasting would pair each with all"
+    error = ShapeError(f"{loss} compares {p} with {t}", where=where, why=why, fix=fix)
+    error.compared = p, t
+    return error
+
+
+def of_data(error: ShapeError, name: str) -> ShapeError:
+    """The error of `pairs`, where the target is a batch of data that the user calls `name`.
+
+    A fix for the batch would be none for the data: the number of samples is another one.
+
+    >>> print(of_data(pairs("MSE", (2, 1), (2,)), "Y"))
+    MSE compares (2, 1) with (2,): broadcasting would make 2×2 = 4 pairs. Use Y.reshape(-1, 1).
+    """
+    if error.compared is None:
+        return error
+    p, t = error.compared
+    if math.prod(p) != math.prod(t) or not p or p[:1] != t[:1]:
+        return error
+    sizes = ", ".join(map(str, (-1, *p[1:])))
+    told = ShapeError(
+        error.what, where=error.where, why=error.why, fix=f"Use {name}.reshape({sizes})."
+    )
+    told.compared = error.compared
+    return told

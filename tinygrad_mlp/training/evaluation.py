@@ -13,11 +13,13 @@ import numpy as np
 
 from tinygrad_mlp.autodiff import no_grad
 from tinygrad_mlp.data import ArrayDataset, DataLoader
+from tinygrad_mlp.errors import ShapeError
+from tinygrad_mlp.functional.comparing import of_data
 from tinygrad_mlp.nn import Module
 from tinygrad_mlp.ops import Array
 from tinygrad_mlp.tensor import Tensor
 
-__all__ = ["Metrics", "evaluate", "in_use", "named_metrics", "predict"]
+__all__ = ["Metrics", "compared", "evaluate", "in_use", "named_metrics", "predict"]
 
 Metric: TypeAlias = Callable[[Array, Array], float]
 Metrics: TypeAlias = Mapping[str, Metric] | Iterable[Metric]
@@ -80,10 +82,19 @@ def evaluate(
     *inputs, target = parts_of(data)
     prediction = predict(model, *inputs)
     with no_grad():
-        found = {"loss": float(loss(Tensor(prediction, copy=False), target).item())}
+        error = compared(loss, Tensor(prediction, copy=False), target)
+    found = {"loss": float(error.item())}
     for name, metric in named_metrics(metrics).items():
         found[name] = float(metric(prediction, target))
     return found
+
+
+def compared(loss: Callable[[Any, Any], Any], prediction: Any, target: Any, name: str = "Y") -> Any:
+    """The loss of a batch; where shapes differ, the error says what to do with all the data."""
+    try:
+        return loss(prediction, target)
+    except ShapeError as error:
+        raise of_data(error, name).with_traceback(error.__traceback__) from None
 
 
 def parts_of(data: Any) -> tuple[Array, ...]:

@@ -15,13 +15,14 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from tinygrad_mlp.data import DataLoader
-from tinygrad_mlp.errors import DataError, UsageError
+from tinygrad_mlp.errors import DataError, ShapeError, UsageError
+from tinygrad_mlp.functional.comparing import of_data
 from tinygrad_mlp.nn import Module
 from tinygrad_mlp.optim import Optimizer, Schedule, clip_grad_norm_
 from tinygrad_mlp.tensor import Tensor
 from tinygrad_mlp.training.callbacks import BestWeights, EarlyStopping, Scheduled
 from tinygrad_mlp.training.checkpoint import Checkpoint
-from tinygrad_mlp.training.evaluation import Metrics, evaluate, named_metrics
+from tinygrad_mlp.training.evaluation import Metrics, compared, evaluate, named_metrics
 from tinygrad_mlp.training.history import History
 from tinygrad_mlp.training.progress import Progress
 from tinygrad_mlp.training.run import Run
@@ -148,7 +149,7 @@ def _step(
         optimizer.zero_grad()
         if accumulate == 1:
             *inputs, target = batch
-            error = loss(model(*inputs), target)
+            error = compared(loss, model(*inputs), target)
             if not isinstance(error, Tensor):
                 raise UsageError(
                     f"the loss gave a {type(error).__name__}, not a tensor",
@@ -175,7 +176,7 @@ def _in_parts(model: Module, loss: Loss, batch: Sequence[Tensor], parts: int) ->
     for start, stop in pairwise(edges):
         if stop > start:
             *inputs, target = (t[start:stop] for t in batch)
-            error = loss(model(*inputs), target) * ((stop - start) / size)
+            error = compared(loss, model(*inputs), target) * ((stop - start) / size)
             error.backward(keep_graph=False)
             total = total + error.detach()
     return total
@@ -185,7 +186,10 @@ def _validated(model: Module, validation: Any, loss: Loss, metrics: Metrics) -> 
     """What the model is worth on data that it is not trained on."""
     if validation is None:
         return {}
-    found = evaluate(model, validation, loss, metrics)
+    try:
+        found = evaluate(model, validation, loss, metrics)
+    except ShapeError as error:
+        raise of_data(error, "Y_validation") from None
     return {f"val_{name}": value for name, value in found.items()}
 
 
