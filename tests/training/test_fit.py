@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import subprocess
 import sys
 import warnings
@@ -13,10 +14,11 @@ import pytest
 
 import tinygrad_mlp as tg
 from tinygrad_mlp import Tensor, data, nn, optim
-from tinygrad_mlp.errors import DataError, ShapeError, UsageError
+from tinygrad_mlp.errors import DataError, ShapeError, TrainingWarning, UsageError
 from tinygrad_mlp.training import (
     BestWeights,
     Callback,
+    Checkpoint,
     EarlyStopping,
     accuracy,
     classes,
@@ -204,8 +206,9 @@ def test_the_loss_is_not_called_what_the_history_is():
     optimizer = optim.SGD(net.parameters(), lr=0.1)
     with pytest.warns(tg.errors.TrainingWarning, match="^'loss' is nan"):
         history = tg.fit(
-            net, (np.full((1, 1), np.nan), np.ones((1, 1))), loss=nn.MSELoss(), optimizer=optimizer
-        )
+            net, (np.full((1, 1), np.nan), np.ones((1, 1))), loss=nn.MSELoss(),
+            optimizer=optimizer, stop_on_nan=False,
+        )  # fmt: skip
     assert len(history) == 1
 
 
@@ -279,6 +282,75 @@ def test_classes_of_all_the_ways_to_say_them():
     one_hot = np.eye(3)[[0, 2, 1]]
     assert accuracy(one_hot, np.array([0, 2, 2])) == pytest.approx(2 / 3)
     assert accuracy(np.array([[0.6], [0.4]]), np.array([[1.0], [1.0]])) == 0.5
+
+
+# ------------------------------------------------------------------ losses that are no numbers
+
+
+def diverging(**options):
+    net = model()
+    optimizer = optim.SGD(net.parameters(), lr=options.pop("lr", 1000.0))
+    settings = {"loss": nn.MSELoss(), "optimizer": optimizer, "epochs": 300, "batch_size": 8}
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        history = fit(net, (X, Y), **{**settings, **options})
+    return net, history, caught
+
+
+@pytest.mark.parametrize("options", [{}, {"accumulate": 2}, {"compile": "numpy"}])
+def test_a_loss_that_is_no_number_stops_the_training_and_says_where(options):
+    seen = []
+    _, history, caught = diverging(callbacks=[seen.append], **options)
+    (warning,) = caught
+    assert warning.category is TrainingWarning
+    assert warning.filename == __file__
+    text = str(warning.message)
+    assert re.match(
+        rf"fit\(\) stopped: the loss is (inf|nan) at epoch {len(history)}, batch \d, "
+        r"with lr=1000 \(test_fit.py:\d+\): once it is no finite number, no step "
+        r"makes it smaller\. Use lr=100, or clip_norm=1\.0; in tg\.detect_anomaly\(\) the op "
+        r"that began it is named\.",
+        text,
+    ), text
+    assert 1 < len(history) < 300
+    assert np.isfinite(history.loss[:-1]).all()
+    assert not np.isfinite(history.loss[-1])
+    assert len(seen) == len(history) - 1
+    assert "<svg" in history.svg
+
+
+def test_a_loss_that_is_no_number_leaves_the_weights_and_the_best_ones(tmp_path):
+    bad = np.where(np.arange(40)[:, None] == 20, np.nan, X)
+    net, optimizer = model(), None
+    before = net.state_dict()
+    optimizer = optim.SGD(net.parameters(), lr=0.1)
+    with pytest.warns(TrainingWarning, match=r"epoch 1, batch 3, with lr=0\.1"):
+        history = fit(net, (bad, Y), loss=nn.MSELoss(), optimizer=optimizer, batch_size=8, epochs=3)
+    assert len(history) == 1
+    assert all(np.isfinite(p.data).all() for p in net.parameters())
+    assert any((p != before[name]).any() for name, p in net.state_dict().items())
+    checkpoint = Checkpoint(tmp_path / "run.npz", every=3)
+    net, history, _ = diverging(keep_best=True, checkpoint=checkpoint, validation=(X, Y))
+    assert len(history.val_loss) == len(history) - 1
+    assert evaluate(net, (X, Y), nn.MSELoss())["loss"] == min(history.val_loss)
+    assert all(np.isfinite(v).all() for v in tg.load(tmp_path / "run.npz").values())
+
+
+def test_a_loss_that_is_no_number_from_the_first_step_is_no_matter_of_the_rate():
+    with pytest.warns(TrainingWarning, match=r"no step had been made.*tg.preflight\(model"):
+        run(loss=lambda p, t: (np.log(-abs(p)) * t).mean())
+
+
+def test_training_goes_on_without_a_number_if_it_is_told_to():
+    _, history, caught = diverging(stop_on_nan=False)
+    assert len(history) == 300
+    assert {w.category for w in caught} >= {TrainingWarning, RuntimeWarning}
+    assert not any("fit() stopped" in str(w.message) for w in caught)
+
+
+def test_what_numpy_shall_raise_is_raised_in_fit_too():
+    with np.errstate(over="raise"), pytest.raises(FloatingPointError):
+        diverging()
 
 
 def test_confusion_and_r2():

@@ -8,12 +8,14 @@ pieces: a `DataLoader`, a loss, ``backward()`` and an optimiser.
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from tinygrad_mlp import alarms, cells
 from tinygrad_mlp.data import DataLoader
 from tinygrad_mlp.errors import DataError, ShapeError, UsageError
 from tinygrad_mlp.functional.comparing import of_data
@@ -54,6 +56,7 @@ def fit(
     callbacks: Iterable[Any] = (),
     progress: bool | None = None,
     compile: Any = False,
+    stop_on_nan: bool = True,
 ) -> History:
     """Train a model.
 
@@ -78,9 +81,17 @@ def fit(
         progress: Show a bar. By default only where somebody watches: in a terminal.
         compile: ``"auto"``, or another back end of `compile`, to run each step as a program;
             or a function that turns a step into another one.
+        stop_on_nan: Stop at the first step whose loss is infinite or no number, with a
+            `TrainingWarning` that says where. The history keeps all epochs, and that last one
+            with its loss; it is not validated, and no checkpoint or best weights are taken of
+            it. NumPy's own warnings about overflow inside the steps are left out. If False,
+            they are not, and training goes on.
 
     Returns:
         The numbers of every epoch. ``loss`` is the mean over its samples as they were trained on.
+
+    Warns:
+        TrainingWarning: If training stopped because the loss was infinite or no number.
 
     >>> from tinygrad_mlp import nn, optim
     >>> rng = np.random.default_rng(0)
@@ -114,13 +125,22 @@ def fit(
     total = epochs * len(data) if data.sized else None
     with Progress(total, shown=progress) as bar:
         run = Run(model, optimizer, data, epochs, [bar, *(c for c in besides if c is not None)])
-        step = _compiled(_step(model, loss, optimizer, clip_norm, accumulate), compile, data)
-        _train(run, step, lambda: _validated(model, validation, loss, metrics))
+        step = _step(model, loss, optimizer, clip_norm, accumulate, stop_on_nan=stop_on_nan)
+        step = _compiled(step, compile, data)
+        with np.errstate(**(_quiet() if stop_on_nan else {})):
+            lost = _train(
+                run, step, lambda: _validated(model, validation, loss, metrics), stop_on_nan
+            )
+    if lost:
+        _warn_of_loss(run, lost)
     return run.history
 
 
-def _train(run: Run, step: Step, validate: Callable[[], dict[str, float]]) -> None:
-    """The loop itself."""
+def _train(
+    run: Run, step: Step, validate: Callable[[], dict[str, float]], stop_on_nan: bool
+) -> int:
+    """The loop itself; gives the batch at which the loss was lost, or 0."""
+    lost = 0
     run.tell("begin")
     while run.epoch < run.epochs and not run.stopped:
         run.model.train()
@@ -128,15 +148,58 @@ def _train(run: Run, step: Step, validate: Callable[[], dict[str, float]]) -> No
             run.tell("before")
             error = step(*batch)
             run.took(error.item(), len(batch[-1]))
+            if stop_on_nan and not math.isfinite(run.error):
+                lost = run.batch
+                break
             run.tell("after")
+        if lost:
+            run.history.append(loss=run.close_epoch())
+            run.stop()
+            break
         run.numbers = {"loss": run.close_epoch(), **validate()}
         run.history.append(**run.numbers)
         run.tell("epoch")
     run.tell("end")
+    return lost
+
+
+def _quiet() -> dict[str, Any]:
+    """NumPy's settings for the steps: no warnings; what the user lets raise goes on raising."""
+    return {kind: "ignore" for kind, how in np.geterr().items() if how == "warn"}
+
+
+def _warn_of_loss(run: Run, batch: int) -> None:
+    """Say where the loss became infinite or no number, and what helps."""
+    rates = sorted({float(group.lr) for group in run.optimizer.groups if hasattr(group, "lr")})
+    at = f", with lr={', '.join(f'{rate:g}' for rate in rates)}" if rates else ""
+    if run.step == 1:
+        why = "no step had been made, so the data, the first weights or the loss are the cause"
+        fix = "tg.preflight(model, X, Y, loss) says which."
+    else:
+        why = "once it is no finite number, no step makes it smaller"
+        fix = f"Use lr={rates[0] / 10:g}" if len(rates) == 1 else "Divide the step size by 10"
+        fix += ", or clip_norm=1.0; in tg.detect_anomaly() the op that began it is named."
+    alarms.warn(
+        f"fit() stopped: the loss is {run.error} at epoch {run.epoch}, batch {batch}{at}",
+        where=alarms.line_now(),
+        why=why,
+        fix=fix,
+    )
+
+
+def _lost(error: Tensor) -> bool:
+    """Whether a loss is no finite number; while a step is captured, its value is not known."""
+    return cells.watcher is None and error.size == 1 and not math.isfinite(error.data.item())
 
 
 def _step(
-    model: Module, loss: Loss, optimizer: Optimizer, clip_norm: float | None, accumulate: int
+    model: Module,
+    loss: Loss,
+    optimizer: Optimizer,
+    clip_norm: float | None,
+    accumulate: int,
+    *,
+    stop_on_nan: bool,
 ) -> Step:
     """One step: forward, backward, update."""
     params = [p for group in optimizer.groups for p in group.params]
@@ -157,9 +220,13 @@ def _step(
                     fix="Leave out .item(), .data and float() in it.",
                 )
             error.name = error.name or "loss"  # else it is called what fit's result is
+            if stop_on_nan and _lost(error):
+                return error  # the weights stay as they are
             error.backward(keep_graph=False)
         else:
-            error = _in_parts(model, loss, batch, accumulate)
+            error = _in_parts(model, loss, batch, accumulate, stop_on_nan=stop_on_nan)
+            if stop_on_nan and _lost(error):
+                return error
         if clip_norm is not None:
             clip_grad_norm_(params, clip_norm)
         optimizer.step()
@@ -168,7 +235,9 @@ def _step(
     return step
 
 
-def _in_parts(model: Module, loss: Loss, batch: Sequence[Tensor], parts: int) -> Tensor:
+def _in_parts(
+    model: Module, loss: Loss, batch: Sequence[Tensor], parts: int, *, stop_on_nan: bool
+) -> Tensor:
     """Gradients of a batch, worked through in parts; the mean of means, weighted by size."""
     size = len(batch[-1])
     edges = [size * i // parts for i in range(parts + 1)]
@@ -176,7 +245,9 @@ def _in_parts(model: Module, loss: Loss, batch: Sequence[Tensor], parts: int) ->
     for start, stop in pairwise(edges):
         if stop > start:
             *inputs, target = (t[start:stop] for t in batch)
-            error = compared(loss, model(*inputs), target) * ((stop - start) / size)
+            error: Tensor = compared(loss, model(*inputs), target) * ((stop - start) / size)
+            if stop_on_nan and _lost(error):
+                return error
             error.backward(keep_graph=False)
             total = total + error.detach()
     return total
