@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import tinygrad_mlp as tg
 from tinygrad_mlp.errors import GraphError, InPlaceError
+from tinygrad_mlp.formulas import letters
 from tinygrad_mlp.steps import BackwardStep, SeedStep, backward_steps, forward_steps, replay
 
 OPS = {
@@ -122,3 +123,37 @@ def test_a_chain_of_a_hundred_thousand_ops():
     assert last.x is w
     y.backward()
     assert last.total == w.grad
+
+
+def test_records_keep_the_path_and_their_formulas_have_a_letter():
+    model = tg.nn.Sequential(tg.nn.Linear(2, 2, rng=0), tg.nn.Linear(2, 1, rng=1))
+    loss = model(tg.Tensor(np.ones((1, 2)), name="x")).sum()
+    first = next(forward_steps(loss))
+    assert first.operands == ("x", "0.weight", "0.bias")
+    assert str(first.formula) == "x W₀ᵀ + b₀"
+    assert first.formula.latex == r"x\,W_{0}^{\top} + b_{0}"
+    edges = [step for step in backward_steps(loss) if isinstance(step, BackwardStep)]
+    assert str(next(s.rule for s in edges if s.operands[1:2] == ("1.weight",))) == "g W₁"
+    assert {s.x_name for s in edges} >= {"0.weight", "0.bias", "1.weight", "1.bias"}
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "latex"),
+    [
+        ("0.weight", "W₀", "W_{0}"),
+        ("10.bias", "b₁₀", "b_{10}"),
+        ("0.1.weight", "W₀.₁", "W_{0.1}"),
+        ("1.a.weight", "W_1.a", r"W_{\mathrm{1.a}}"),
+        ("layers.0.gamma", "gamma_layers.0", r"\gamma_{\mathrm{layers.0}}"),
+        ("0.scale_1", "scale_1₀", r"\mathrm{scale\_1}_{0}"),
+        ("encoder.weight", None, None),
+        ("weights.0", None, None),
+        ("x1.weight", None, None),
+    ],
+)
+def test_paths_with_numbers_have_letters(path, text, latex):
+    leaf = tg.Tensor(1.0)
+    expected = {} if text is None else {path: (text, latex)}
+    assert letters([leaf], {leaf.birth: path}) == expected
+    leaf.name = path
+    assert letters([leaf], {leaf.birth: path}) == {}

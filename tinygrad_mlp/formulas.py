@@ -12,16 +12,30 @@ symbols. It states no derivative of its own. The table of all ops is made of it.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Sequence
+import itertools
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from tinygrad_mlp.autodiff import pullback
+from tinygrad_mlp.graph import Node
 from tinygrad_mlp.ops import REGISTRY, Array, Attrs, Op
-from tinygrad_mlp.symbol import Symbol, apply_symbol, escape_latex
+from tinygrad_mlp.symbol import Symbol, apply_symbol, escape_latex, latex_name
 
-__all__ = ["Names", "Row", "example", "formula", "input_names", "op_table", "rule_formula"]
+__all__ = [
+    "Letter",
+    "Names",
+    "Row",
+    "example",
+    "formula",
+    "input_names",
+    "letters",
+    "op_table",
+    "rule_formula",
+    "with_letters",
+]
 
 Names: TypeAlias = Sequence[str | Symbol | None] | None
 """What to call an op's inputs: a name, a symbol that writes itself, or None for an input that is
@@ -93,6 +107,71 @@ def _symbols(op: Op, inputs: Sequence[Array], names: Names) -> tuple[Array, ...]
         x if n is None else n if isinstance(n, Symbol) else Symbol(n, x)
         for n, x in zip(names, inputs, strict=True)
     )
+
+
+# -- parameters of numbered layers -----------------------------------------------------------
+
+
+class Letter(NamedTuple):
+    """What a parameter of a numbered layer is called in formulas: ``W₀`` for ``0.weight``."""
+
+    text: str
+    latex: str
+
+
+# A number somewhere, and a word at the end.
+_PATH = re.compile(r"(?:.*\.)?[0-9]+\.(?:.*\.)?(?![0-9]+$)[^.]+")
+_LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+
+
+def letters(nodes: Iterable[Node], named: Mapping[int, str]) -> dict[str, Letter]:
+    """Letters for the paths that would read as numbers in a formula; each letter is used once.
+
+    A name that the user gave stays as it is.
+
+    Args:
+        nodes: The nodes of a graph.
+        named: Their names by birth, as of `graph.names`.
+    """
+    nodes = [node for node in nodes if node.birth in named]
+    given = {named[node.birth] for node in nodes if node.name}
+    leaves = dict.fromkeys(named[node.birth] for node in nodes if node.op is None)
+    paths = [name for name in leaves if name not in given and _PATH.fullmatch(name)]
+    found: dict[str, Letter] = {}
+    taken = {*named.values(), *map(latex_name, named.values())} if paths else set()
+    for path in paths:
+        tries = (_letter(path, count) for count in itertools.count(1))
+        found[path] = next(letter for letter in tries if taken.isdisjoint(letter))
+        taken |= {*found[path]}
+    return found
+
+
+def _letter(path: str, count: int) -> Letter:
+    """The last word of a path with what stands before it as subscript.
+
+    >>> _letter("0.weight", 1), _letter("1.a.weight", 1).text, _letter("0.bias", 2).text
+    (Letter(text='W₀', latex='W_{0}'), 'W_1.a', 'b₀₍₂₎')
+    """
+    below, _, word = path.rpartition(".")
+    again = re.fullmatch(r"(weight|bias)_(\d+)", word)  # a second model has the same paths
+    stem = _SHORT.get(again[1] if again else word, word)
+    plain = re.fullmatch(r"[0-9.]+", below)
+    text = below.translate(_LOWERED) if plain else f"_{below}"
+    latex = below if plain else rf"\mathrm{{{escape_latex(below)}}}"
+    if count > 1:
+        text, latex = f"{text}₍{str(count).translate(_LOWERED)}₎", f"{latex}({count})"
+    upright = latex_name(stem) if stem.isalpha() else rf"\mathrm{{{escape_latex(stem)}}}"
+    return Letter(f"{stem}{text}", f"{upright}_{{{latex}}}")
+
+
+def with_letters(
+    operands: Sequence[str | None], inputs: Sequence[Array], known: Mapping[str, Letter]
+) -> list[str | Symbol | None]:
+    """The names of an op's inputs as a formula writes them."""
+    return [
+        Symbol(known[name].text, x, known[name].latex) if name and name in known else name
+        for name, x in zip(operands, inputs, strict=True)
+    ]
 
 
 class Row(NamedTuple):

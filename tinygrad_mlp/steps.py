@@ -25,7 +25,7 @@ import numpy as np
 
 from tinygrad_mlp.autodiff import backpropagate, first_gradient, pullback
 from tinygrad_mlp.errors import GraphError
-from tinygrad_mlp.formulas import formula, rule_formula
+from tinygrad_mlp.formulas import Letter, formula, letters, rule_formula, with_letters
 from tinygrad_mlp.graph import Node, ancestors, describe, names
 from tinygrad_mlp.ops import Array, Op
 from tinygrad_mlp.origin import Place, place
@@ -54,11 +54,13 @@ class ForwardStep:
         node: The node that it made.
         name: What the node is called.
         operands: What its inputs are called; None for a number without a name.
+        letters: What formulas call parameters of numbered layers, by name.
     """
 
     node: Node
     name: str
     operands: tuple[str | None, ...]
+    letters: Mapping[str, Letter] = field(default_factory=dict)
 
     @property
     def op(self) -> Op:
@@ -73,7 +75,9 @@ class ForwardStep:
     @property
     def formula(self) -> Symbol:
         """What was computed, written with the names of this graph."""
-        return formula(self.op, self.node.values, self.node.attrs, self.operands)
+        values = self.node.values
+        operands = with_letters(self.operands, values[1:], self.letters)
+        return formula(self.op, values, self.node.attrs, operands)
 
     @property
     def place(self) -> Place | None:
@@ -125,6 +129,7 @@ class BackwardStep:
         total: The gradient of `x` so far, this contribution included.
         part: Which contribution to `x` this is, counted from 1.
         parts: How many there are: the paths that add here.
+        letters: What formulas call parameters of numbered layers, by name.
     """
 
     root: str
@@ -139,6 +144,7 @@ class BackwardStep:
     total: Array
     part: int
     parts: int
+    letters: Mapping[str, Letter] = field(default_factory=dict, repr=False)
 
     @property
     def op(self) -> Op:
@@ -149,7 +155,8 @@ class BackwardStep:
     def rule(self) -> Symbol:
         """The rule of this input as a formula: ``g`` arrives, the result goes to `x`."""
         node = self.node
-        return rule_formula(node.op, self.i, node.values, node.attrs, self.operands, y=self.name)
+        operands = with_letters(self.operands, node.values[1:], self.letters)
+        return rule_formula(node.op, self.i, node.values, node.attrs, operands, y=self.name)
 
     @property
     def place(self) -> Place | None:
@@ -214,9 +221,10 @@ def forward_steps(root: Node, *, named: Names | None = None) -> Iterator[Forward
     """
     nodes = ancestors(root, through_constants=True)
     known = names(nodes) if named is None else named
+    short = letters(nodes, known)
     for node in nodes:
         if node.op is not None:
-            yield ForwardStep(node, known[node.birth], operand_names(node, known))
+            yield ForwardStep(node, known[node.birth], operand_names(node, known), short)
 
 
 def gradients(root: Node, gradient: Array | None = None) -> dict[int, Array]:
@@ -255,6 +263,7 @@ def backward_steps(
     """
     nodes = ancestors(root, through_constants=True)
     known = names(nodes) if named is None else named
+    short = letters(nodes, known)
     totals = gradients(root, gradient)
     edges = [edge for node in reversed(nodes) if node.birth in totals for edge in _edges(node)]
     parts: dict[int, int] = {}
@@ -281,6 +290,7 @@ def backward_steps(
             total=np.asarray(total),
             part=part + 1,
             parts=parts[x.birth],
+            letters=short,
         )
 
 

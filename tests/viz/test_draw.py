@@ -346,3 +346,11 @@ def test_a_chain_of_a_million_nodes_folds():
     drawing = tg.draw(y)
     assert len(drawing.svg) < 100_000
     assert max(node.times for node in drawing.picture.nodes) > 499_000
+
+
+def test_a_parameter_outside_its_frame_has_a_letter_in_formulas():
+    model = tg.nn.Sequential(tg.nn.Linear(2, 1, rng=0))
+    loss = model(tg.Tensor(np.ones((3, 2)), name="x")).sum() + (model[0].weight ** 2).sum()
+    text = tg.draw(loss).text
+    assert "= W₀²" in text
+    assert "0.weight  1×2" in text

@@ -138,8 +138,31 @@ def test_paths_are_counted_listed_and_multiplied():
 def test_without_wrt_every_parameter_is_told():
     text = tg.explain(network().root, check=True).text
     result = text[text.index("Result") :]
-    for name in ("0.weight", "0.bias", "2.weight", "2.bias"):
-        assert f"∂loss/∂{name}" in result
+    for letter in ("W₀", "b₀", "W₂", "b₂"):
+        assert f"∂loss/∂{letter}" in result
+
+
+def test_a_path_that_reads_as_a_number_has_a_letter_and_the_letter_is_explained_once():
+    graph = network()
+    explanation = tg.explain(graph.root, wrt=graph.wrt)
+    text = explanation.text
+    assert explanation.title == "How loss depends on 0.weight"
+    assert text.count("W₀ is 0.weight (5×2), b₀ is 0.bias (5)") == 1
+    assert "linear  = x W₀ᵀ + b₀" in text
+    assert r"x\,W_{0}^{\top} + b_{0}" in explanation.latex
+    assert "<msubsup><mi>W</mi><mn>0</mn>" in explanation.html
+    for math in formulas_of(explanation):
+        assert math.text == "0.weight" or ".weight" not in math.text
+
+
+def test_letters_are_unique_and_a_name_that_was_given_stays():
+    first, second = (tg.nn.Sequential(tg.nn.Linear(2, 2, rng=i)) for i in range(2))
+    given = weight(np.ones((2, 2)), "b_0")
+    first[0].weight.name = "0.w"
+    text = tg.explain(second(first(tg.Tensor(np.ones((1, 2)), name="x")) @ given).sum()).text
+    assert "linear  = x 0.wᵀ + b₀₍₂₎\n" in text  # in LaTeX b_0 looks like b₀
+    assert "linear_2  = matmul W₀ᵀ + b₀₍₃₎\n" in text
+    assert "b₀₍₃₎ is 0.bias_2 (2)" in text
 
 
 def test_a_big_graph_is_told_in_part_or_by_module():

@@ -126,3 +126,14 @@ def test_a_notebook_shows_a_frame_and_a_picture_that_survives():
     assert picture["src"].startswith("data:image/svg+xml;base64,")
     assert EVIL not in bundle["text/html"]
     assert not re.search(r"<img src=x", bundle["text/html"])
+
+
+def test_the_player_says_once_which_parameter_a_letter_stands_for():
+    player = tg.player(network().root)
+    said = [beat.say for beat in player.scenes[0].beats]
+    assert sum("W₀ is 0.weight (5×2), b₀ is 0.bias (5)." in say for say in said) == 1
+    assert "linear = x W₀ᵀ + b₀ is" in said[0]
+    assert any("∂loss/∂W₀ = gᵀ x" in say for say in said)
+    boxes = player.data["scenes"][0]["boxes"].values()
+    facts = [fact for box in boxes for fact in box["facts"]]
+    assert ("op", "linear of x, 0.weight, 0.bias") in facts

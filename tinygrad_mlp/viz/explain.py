@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mlp.errors import GraphError, UsageError
+from tinygrad_mlp.formulas import letters
 from tinygrad_mlp.graph import Node, ancestors, describe, names
 from tinygrad_mlp.ops import Array, Op
 from tinygrad_mlp.origin import place
@@ -92,7 +93,7 @@ def explain(
         for step in backward_steps(what, named=known)
         if isinstance(step, SeedStep) or step.x.birth in between
     ]
-    words = Words(known, known[what.birth], digits)
+    words = Words(known, known[what.birth], digits, letters(nodes, known))
     targets = [wrt] if wrt is not None else [n for n in nodes if n.op is None and n.requires_grad]
     totals = {s.x.birth: s.total for s in backward if isinstance(s, BackwardStep)}
     if wrt is what:
@@ -155,8 +156,11 @@ def _forward(
     forward: Sequence[ForwardStep], given: Sequence[Tensor], words: Words
 ) -> Iterator[Block]:
     yield Heading(2, "Forward")
-    rows = [Row(words.name(x), words.value(x.data)) for x in given]
+    rows = [Row(words.symbol(words.known[x.birth]), words.value(x.data)) for x in given]
     shown, left_out = _middle(list(forward))
+    if meanings := words.meanings(forward):
+        said: list[Inline] = [part for meaning in meanings for part in (", ", *meaning)]
+        yield Say((*said[1:], "."))
     for k, step in enumerate(shown):
         if left_out and k == STEPS // 2:
             rows.append(Row(Math("…", r"\ldots"), Math("", ""), "=", plural(left_out, "more op")))

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mlp.formulas import formula
+from tinygrad_mlp.formulas import Letter, formula, letters, with_letters
 from tinygrad_mlp.graph import Node as Tensor
 from tinygrad_mlp.graph import ancestors, module_path, names
 from tinygrad_mlp.origin import place
@@ -55,6 +55,7 @@ class _Reading:
     named: Mapping[int, str]
     results: Container[int]
     show: Show
+    letters: Mapping[str, Letter]
     frames: Frames = field(default_factory=Frames)
 
 
@@ -134,7 +135,7 @@ def read_keyed(
     units, note = plan(nodes, depth=depth, fold=fold, given=given)
     if named is None:
         named = names(nodes if len(nodes) <= 50_000 else _shown(units))
-    reading = _Reading(named, results, show)
+    reading = _Reading(named, results, show, letters(nodes, named))
     homes = homes_of(units)
     boxes: list[Node] = []
     edges: list[Edge] = []
@@ -264,15 +265,17 @@ def _is_node(x: Any) -> bool:
 
 def _formula(node: Tensor, group: str | None, reading: _Reading) -> str:
     """What the op computes, with short names for what stands in the same frame."""
+    inputs = node.values[1:]
     operands = [
         reading.frames.short(clean(reading.named[x.birth], 24), group)
         if x is not None
         else None
         if np.ndim(value) == 0
         else "const"
-        for x, value in zip(node.inputs, node.values[1:], strict=True)
+        for x, value in zip(node.inputs, inputs, strict=True)
     ]
-    return str(formula(node.op, node.values, node.attrs, operands))
+    written = with_letters(operands, inputs, reading.letters)
+    return str(formula(node.op, node.values, node.attrs, written))
 
 
 def _facts(unit: Unit, name: str) -> tuple[tuple[str, str], ...]:

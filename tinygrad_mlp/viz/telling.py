@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tinygrad_mlp.formulas import letters
 from tinygrad_mlp.graph import Node as Tensor
 from tinygrad_mlp.graph import ancestors, names
 from tinygrad_mlp.ops import Array
@@ -82,7 +83,8 @@ def trace_of(root: Tensor) -> Trace:
     for step in backward:
         node = step.node if isinstance(step, SeedStep) else step.x
         totals[node.birth] = step.total
-    return Trace(root, nodes, named, Words(named, named[root.birth], 4), forward, backward, totals)
+    words = Words(named, named[root.birth], 4, letters(nodes, named))
+    return Trace(root, nodes, named, words, forward, backward, totals)
 
 
 # -- forward ---------------------------------------------------------------------------------
@@ -97,6 +99,7 @@ def forward_beats(
     for step in steps:
         key = keys[step.node.birth]
         many[key] = many.get(key, 0) + 1
+    told: set[str] = set()
     for step in steps:
         key = keys[step.node.birth]
         if last[key] is not step:
@@ -107,6 +110,10 @@ def forward_beats(
             formula = trace.words.formula(step.formula)
             say = f"Forward: {step.name} = {formula.text} is {shown}"
             say += "." if not step.value.ndim else f" ({shape})."
+            said = [(math.text, what) for math, what in trace.words.meanings([step])]
+            new = [f"{letter}{what}" for letter, what in said if letter not in told]
+            told |= {letter for letter, _ in said}
+            say += f" {', '.join(new)}." if new else ""
             left = trace.words.name(step.node)
             formula = Math(f"{left.text} = {formula.text}", f"{left.latex} = {formula.latex}")
             yield Beat(phase="forward", at=key, say=say, formula=formula, numbers=shown)

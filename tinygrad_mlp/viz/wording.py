@@ -9,14 +9,14 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from tinygrad_mlp.formulas import rule_formula
+from tinygrad_mlp.formulas import Letter, rule_formula
 from tinygrad_mlp.graph import Node
 from tinygrad_mlp.ops import Array
-from tinygrad_mlp.steps import BackwardStep, replay
+from tinygrad_mlp.steps import BackwardStep, ForwardStep, replay
 from tinygrad_mlp.symbol import Symbol, latex_name
 from tinygrad_mlp.viz.document import Math
 from tinygrad_mlp.viz.labels import number, numbers, shape_text
@@ -77,20 +77,39 @@ def _latex_number(x: Array, digits: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """The notation of one explanation: the names, the name of the result, the digits."""
+    """The notation of one explanation: the names, the name of the result, the digits, the letters.
+
+    Sentences say the name of a node; formulas have a letter for a path such as ``0.weight``.
+    """
 
     known: Mapping[int, str]
     root: str
     digits: int
+    letters: Mapping[str, Letter] = field(default_factory=dict)
 
     def name(self, node: Node) -> Math:
         """What a node is called."""
         title = self.known[node.birth]
         return Math(title, tex(latex_name(title)))
 
+    def symbol(self, name: str) -> Math:
+        """What formulas call the node of that name."""
+        text, latex = self.letters.get(name) or (name, latex_name(name))
+        return Math(text, tex(latex))
+
+    def meanings(self, steps: Sequence[ForwardStep]) -> list[tuple[Math, str]]:
+        """The letters that some steps use, each with what it stands for."""
+        shapes = {
+            name: shape_text(np.shape(value))
+            for step in steps
+            for name, value in zip(step.operands, step.node.values[1:], strict=True)
+            if name and name in self.letters
+        }
+        return [(self.symbol(name), f" is {name} ({shapes[name]})") for name in shapes]
+
     def partial(self, x: str, *, part: int = 0, entry: int | tuple[int, ...] | None = None) -> Math:
         """The gradient of the result by `x`, or one path's part of it, or one entry of it."""
-        below, plain = tex(latex_name(x)), x
+        below, plain = self.symbol(x).latex, self.symbol(x).text
         if entry is not None:
             index = ", ".join(map(str, entry)) if isinstance(entry, tuple) else str(entry)
             below, plain = f"{below}[{index}]", f"{plain}[{index}]"
