@@ -36,6 +36,68 @@ def test_shapes_that_clash_are_drawn_under_each_other():
     assert isinstance(caught.value, ValueError)
 
 
+AXIS = {
+    "sum": lambda t: t.sum(axis=2),
+    "several": lambda t: np.sum(t, axis=(0, 2)),
+    "var": lambda t: t.var(2),
+    "any": lambda t: t.any(axis=2),
+    "cumsum": lambda t: np.cumsum(t, 2),
+    "median": lambda t: np.median(t, axis=2),
+    "sort": lambda t: np.sort(t, axis=2),
+    "squeeze": lambda t: t.squeeze(2),
+    "swapaxes": lambda t: t.swapaxes(0, 2),
+    "transpose": lambda t: t.transpose(1, 2),
+    "concatenate": lambda t: np.concatenate([t, t], axis=2),
+    "softmax": lambda t: tg.functional.softmax(t, axis=2),
+    "split": lambda t: np.split(t, 1, axis=2),
+}
+
+
+@pytest.mark.parametrize("call", AXIS.values(), ids=AXIS)
+def test_an_axis_that_is_not_there_is_said_of_the_tensor(call):
+    logits = tg.Tensor(np.ones((2, 3)))
+    with pytest.raises(IndexingError) as caught:
+        call(logits)
+    assert str(caught.value).replace(caught.value.where, "…") == (
+        "'logits' of shape (2, 3) has no axis 2 (…): as in NumPy, its axes are 0 to 1, "
+        "or -2 to -1. Use axis=-1 for the last one."
+    )
+    assert caught.value.where.startswith("test_tensor_errors.py:")
+
+
+def test_axes_that_are_none():
+    x, one, vector = leaf(np.ones((2, 3))), leaf(1.0), leaf([1.0, 2.0])
+    with pytest.raises(IndexingError, match=r"a single number has no axes\. Leave axis= out"):
+        one.sum(axis=0)
+    with pytest.raises(IndexingError, match="its one axis is 0"):
+        vector.sum(axis=1)
+    with pytest.raises(IndexingError, match="its axes are 0 to 2"):
+        np.stack([x, x], axis=4)
+    with pytest.raises(UsageError, match=r"has no axis 1\.0 .*axes are numbered"):
+        x.sum(axis=1.0)
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (lambda t: t.sum(dim=1), ("sum() of 't' of shape (2, 3) got dim=1 (…): options are "
+          "called axis= and keepdims=, as in NumPy. Use axis=1.")),
+        (lambda t: t.max(1, keepdim=True), "got keepdim=True (…)"),
+        (lambda t: t.mean(dim=0, keepdim=True), "Use axis=0, keepdims=True."),
+        (lambda t: t.std(correction=1), "Use ddof=1."),
+        (lambda t: t.argmax(dim=-1), "Use axis=-1."),
+        (lambda t: t.squeeze(dim=0), "Use axis=0."),
+        (lambda t: tg.functional.log_softmax(t, dim=1), "Use axis=1."),
+        (lambda t: t.sum(dtype=float), "See np.sum, which takes a tensor and NumPy's options."),
+    ],
+)  # fmt: skip
+def test_the_words_of_pytorch_are_answered_with_those_of_numpy(call, text):
+    t = tg.Tensor(np.ones((2, 3)))
+    with pytest.raises(UsageError) as caught:
+        call(t)
+    assert text in str(caught.value).replace(caught.value.where, "…")
+
+
 def test_the_mark_stands_under_every_axis_that_differs():
     text = aligned([("a", (2, 3, 1, 10)), ("bb", (4, 5, 7))])
     assert text.splitlines() == [

@@ -104,6 +104,9 @@ def aligned(shapes: Sequence[tuple[str, tuple[int, ...]]]) -> str:
 locate: Callable[[], str] = str
 """Finds the user's line, ``train.py:7``; the room that knows frames puts itself here."""
 
+called: Callable[[Any], str] = "".format
+"""What the user calls a value, ``'w'``; the room that knows names puts itself here."""
+
 
 class TinygradError(Exception):
     """The root of the tree: what, where, why and fix are attributes too.

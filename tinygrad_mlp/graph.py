@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from operator import attrgetter
 from typing import Any, NamedTuple, TypeAlias
 
+from tinygrad_mlp import errors
 from tinygrad_mlp.origin import Place, Scope, Site, place, scope_modules
 
 __all__ = [
@@ -171,6 +172,14 @@ def title(node: Node) -> str | None:
     """What a node is called by itself: its name, or the variable it was assigned to."""
     spot = place(node.site)
     return node.name or (spot.variable if spot else None)
+
+
+def _called(x: Any) -> str:
+    name = title(x) if hasattr(x, "site") else None
+    return repr(name) if name else ""
+
+
+errors.called = _called  # so that a message can say which tensor, also where ops are bound
 
 
 def describe(node: Node, name: Callable[[Node], str] | None = None) -> str:

@@ -12,8 +12,9 @@ from typing import Any, cast
 import numpy as np
 
 from tinygrad_mlp.errors import UnsupportedError, UsageError
+from tinygrad_mlp.ops.axes import place, places
 from tinygrad_mlp.ops.indexing import Slice, scatter
-from tinygrad_mlp.ops.ordering import BACKWARDS, along, place, take
+from tinygrad_mlp.ops.ordering import BACKWARDS, along, take
 from tinygrad_mlp.ops.record import Array, answers, value
 from tinygrad_mlp.ops.shaping import broadcast_to, concatenate, reshape, transpose
 
@@ -36,11 +37,6 @@ __all__ = [
 ]
 
 
-def places(axes: Any, ndim: int) -> tuple[int, ...]:
-    """One axis or several, as numbers from 0, in the order given."""
-    return tuple(place(a, ndim) for a in (axes if isinstance(axes, Iterable) else (axes,)))
-
-
 @answers(np.ravel)
 def ravel(x: Array, order: str = "C") -> Array:
     """All entries in one row."""
@@ -52,7 +48,7 @@ def swapaxes(x: Array, axis1: int, axis2: int) -> Array:
     """Two axes in each other's place."""
     x = value(x)
     order = list(range(x.ndim))
-    i, j = place(axis1, x.ndim), place(axis2, x.ndim)
+    i, j = place(axis1, x), place(axis2, x)
     order[i], order[j] = j, i
     return transpose(x, order)
 
@@ -61,7 +57,7 @@ def swapaxes(x: Array, axis1: int, axis2: int) -> Array:
 def moveaxis(x: Array, source: Any, destination: Any) -> Array:
     """Axes moved to other places; the others stay in order."""
     x = value(x)
-    start, end = places(source, x.ndim), places(destination, x.ndim)
+    start, end = places(source, x), places(destination, x)
     order = [i for i in range(x.ndim) if i not in start]
     for to, axis in sorted(zip(end, start, strict=True)):
         order.insert(to, axis)
@@ -72,7 +68,7 @@ def moveaxis(x: Array, source: Any, destination: Any) -> Array:
 def rollaxis(x: Array, axis: int, start: int = 0) -> Array:
     """An axis moved to stand before another one."""
     x = value(x)
-    axis, start = place(axis, x.ndim), start + x.ndim if start < 0 else start
+    axis, start = place(axis, x), start + x.ndim if start < 0 else start
     return moveaxis(x, axis, start - 1 if axis < start else start)
 
 
@@ -80,7 +76,7 @@ def rollaxis(x: Array, axis: int, start: int = 0) -> Array:
 def expand_dims(x: Array, axis: Any) -> Array:
     """New axes of length 1, at these places of the result."""
     x = value(x)
-    new = places(axis, x.ndim + np.size(axis))
+    new = places(axis, x, new=np.size(axis))
     rest = iter(x.shape)
     return reshape(x, tuple(1 if i in new else next(rest) for i in range(x.ndim + len(new))))
 
@@ -89,7 +85,7 @@ def expand_dims(x: Array, axis: Any) -> Array:
 def squeeze(x: Array, axis: Any = None) -> Array:
     """Without the axes of length 1, or without these of them."""
     x = value(x)
-    gone = [i for i, n in enumerate(x.shape) if n == 1] if axis is None else places(axis, x.ndim)
+    gone = [i for i, n in enumerate(x.shape) if n == 1] if axis is None else places(axis, x)
     if any(x.shape[i] != 1 for i in gone):
         raise UsageError(f"squeeze of {x.shape} at {axis}", why="only axes of length 1 can go")
     return reshape(x, tuple(n for i, n in enumerate(x.shape) if i not in gone))
@@ -138,7 +134,7 @@ def broadcast_arrays(*xs: Array) -> tuple[Array, ...]:
 def flip(x: Array, axis: Any = None) -> Array:
     """Entries in reverse order along axes (all of them for None)."""
     x = value(x)
-    axes = range(x.ndim) if axis is None else places(axis, x.ndim)
+    axes = range(x.ndim) if axis is None else places(axis, x)
     return x[tuple(BACKWARDS if i in axes else slice(None) for i in range(x.ndim))]
 
 
@@ -160,7 +156,7 @@ def roll(x: Array, shift: Any, axis: Any = None) -> Array:
     x = value(x)
     if axis is None:
         return reshape(roll(ravel(x), shift, 0), x.shape)
-    shifts, axes = np.broadcast_arrays(shift, places(axis, x.ndim))
+    shifts, axes = np.broadcast_arrays(shift, places(axis, x))
     for by, i in zip(shifts.tolist(), axes.tolist(), strict=True):
         cut = x.shape[i] - by % max(x.shape[i], 1)
         if 0 < cut < x.shape[i]:
@@ -185,7 +181,7 @@ def tile(x: Array, reps: Any) -> Array:
 def repeat(x: Array, repeats: Any, axis: Any = None) -> Array:
     """Each entry or slice so often, one copy after the other."""
     x = ravel(x) if axis is None else value(x)
-    axis = 0 if axis is None else place(axis, x.ndim)
+    axis = 0 if axis is None else place(axis, x)
     counts = np.broadcast_to(np.asarray(repeats), x.shape[axis])
     return take(x, np.repeat(np.arange(x.shape[axis]), counts), axis)
 

@@ -16,7 +16,8 @@ import numpy as np
 
 from tinygrad_mlp.errors import UnsupportedError, UsageError
 from tinygrad_mlp.ops.arithmetic import mul
-from tinygrad_mlp.ops.arranging import moveaxis, places
+from tinygrad_mlp.ops.arranging import moveaxis
+from tinygrad_mlp.ops.axes import places
 from tinygrad_mlp.ops.domain import Domain
 from tinygrad_mlp.ops.indexing import getitem, scatter
 from tinygrad_mlp.ops.notation import Notation
@@ -136,7 +137,7 @@ def tensordot(a: Array, b: Array, axes: Any = 2) -> Array:
     a, b = value(a), value(b)
     if isinstance(axes, int | np.integer):
         axes = (range(a.ndim - int(axes), a.ndim), range(int(axes)))
-    left, right = places(axes[0], a.ndim), places(axes[1], b.ndim)
+    left, right = places(axes[0], a), places(axes[1], b)
     rows = [i for i in range(a.ndim) if i not in left]
     columns = [i for i in range(b.ndim) if i not in right]
     n = math.prod(a.shape[i] for i in left)

@@ -13,7 +13,8 @@ import numpy as np
 
 from tinygrad_mlp.errors import ShapeError, UsageError
 from tinygrad_mlp.ops.arranging import atleast_1d, atleast_2d, atleast_3d, ravel
-from tinygrad_mlp.ops.ordering import along, place
+from tinygrad_mlp.ops.axes import place
+from tinygrad_mlp.ops.ordering import along
 from tinygrad_mlp.ops.record import Array, answers, value
 from tinygrad_mlp.ops.shaping import concatenate, reshape
 
@@ -91,7 +92,7 @@ def _flat(arrays: Any) -> list[Any]:
 def array_split(x: Array, parts: Any, axis: int = 0) -> list[Array]:
     """Pieces along an axis: so many, as equal as can be, or cut at these places."""
     x = value(x)
-    axis = place(axis, x.ndim)
+    axis = place(axis, x)
     n = x.shape[axis]
     if np.ndim(parts) == 0:
         size, longer = divmod(n, int(parts))
@@ -104,7 +105,8 @@ def array_split(x: Array, parts: Any, axis: int = 0) -> list[Array]:
 @answers(np.split)
 def split(x: Array, parts: Any, axis: int = 0) -> list[Array]:
     """As `array_split`; a number of parts must divide the length."""
-    length = value(x).shape[axis]
+    x = value(x)
+    length = x.shape[place(axis, x)]
     if np.ndim(parts) == 0 and length % int(parts):
         raise ShapeError(
             f"split of {length} entries into {parts} equal parts",

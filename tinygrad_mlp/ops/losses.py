@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_mlp.ops.axes import place
 from tinygrad_mlp.ops.domain import (
     REAL,
     Domain,
@@ -23,7 +24,7 @@ from tinygrad_mlp.ops.domain import (
 from tinygrad_mlp.ops.elementary import sigmoid
 from tinygrad_mlp.ops.normalising import exponentials, log_softmax, log_softmax_forward, softmax
 from tinygrad_mlp.ops.notation import PRODUCT, SUM, Notation, call
-from tinygrad_mlp.ops.ordering import place, take_along_axis
+from tinygrad_mlp.ops.ordering import take_along_axis
 from tinygrad_mlp.ops.record import Array, Op, value
 from tinygrad_mlp.ops.shaping import transpose
 
@@ -102,7 +103,7 @@ cross_entropy = Op(
     "cross_entropy",
     cross_entropy_forward,
     (cross_entropy_rule, None),
-    bind=lambda x, t, axis=-1: ((x, value(t)), {"axis": place(axis, x.ndim)}),
+    bind=lambda x, t, axis=-1: ((x, value(t)), {"axis": place(axis, x)}),
     notation=call("cross_entropy", r"\operatorname{CE}"),
     domain=Domain(case=_classes, analytic=False),
     same_as=lambda x, t, axis: (
@@ -122,7 +123,7 @@ cross_entropy_probs = Op(
         ),
         lambda g, y, x, t, axis: -_back(g, x, axis) * log_softmax(x, axis),
     ),
-    bind=lambda x, t, axis=-1: ((x, value(t)), {"axis": place(axis, x.ndim)}),
+    bind=lambda x, t, axis=-1: ((x, value(t)), {"axis": place(axis, x)}),
     notation=call("cross_entropy", r"\operatorname{CE}"),
     domain=Domain(
         (REAL, Interval(0.0, 1.0, (0.1, 0.9))),

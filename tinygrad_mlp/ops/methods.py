@@ -11,6 +11,7 @@ from typing import Any, NoReturn, Self
 from tinygrad_mlp.errors import UsageError
 from tinygrad_mlp.ops.arithmetic import abs_, cast, positive
 from tinygrad_mlp.ops.arranging import ravel, repeat, squeeze, swapaxes
+from tinygrad_mlp.ops.axes import unknown_option
 from tinygrad_mlp.ops.contraction import diagonal, trace
 from tinygrad_mlp.ops.elementary import cos, exp, log, sigmoid, sin, sqrt, tanh
 from tinygrad_mlp.ops.ordering import argsort, cumprod, cumsum, take
@@ -32,44 +33,68 @@ class Methods:
 
     # -- gathering ---------------------------------------------------------------------------
 
-    def sum(self, axis: Any = None, *, keepdims: bool = False) -> Self:
+    def sum(self, axis: Any = None, *, keepdims: bool = False, **unknown: Any) -> Self:
         """The sum over `axis` (all axes by default)."""
+        if unknown:
+            raise unknown_option("sum", self, unknown)
         return sum_(self, axis, keepdims=keepdims)
 
-    def mean(self, axis: Any = None, *, keepdims: bool = False) -> Self:
+    def mean(self, axis: Any = None, *, keepdims: bool = False, **unknown: Any) -> Self:
         """The mean over `axis` (all axes by default)."""
+        if unknown:
+            raise unknown_option("mean", self, unknown)
         return mean(self, axis, keepdims=keepdims)
 
-    def max(self, axis: Any = None, *, keepdims: bool = False) -> Self:
+    def max(self, axis: Any = None, *, keepdims: bool = False, **unknown: Any) -> Self:
         """The maximum over `axis` (all axes by default)."""
+        if unknown:
+            raise unknown_option("max", self, unknown)
         return max_(self, axis, keepdims=keepdims)
 
-    def min(self, axis: Any = None, *, keepdims: bool = False) -> Self:
+    def min(self, axis: Any = None, *, keepdims: bool = False, **unknown: Any) -> Self:
         """The minimum over `axis` (all axes by default)."""
+        if unknown:
+            raise unknown_option("min", self, unknown)
         return min_(self, axis, keepdims=keepdims)
 
-    def prod(self, axis: Any = None, *, keepdims: bool = False) -> Self:
+    def prod(self, axis: Any = None, *, keepdims: bool = False, **unknown: Any) -> Self:
         """The product over `axis` (all axes by default)."""
+        if unknown:
+            raise unknown_option("prod", self, unknown)
         return prod(self, axis, keepdims=keepdims)
 
-    def var(self, axis: Any = None, *, ddof: float = 0, keepdims: bool = False) -> Self:
+    def var(
+        self, axis: Any = None, *, ddof: float = 0, keepdims: bool = False, **unknown: Any
+    ) -> Self:
         """The variance over `axis` (all axes by default)."""
+        if unknown:
+            raise unknown_option("var", self, unknown)
         return var(self, axis, ddof=ddof, keepdims=keepdims)
 
-    def std(self, axis: Any = None, *, ddof: float = 0, keepdims: bool = False) -> Self:
+    def std(
+        self, axis: Any = None, *, ddof: float = 0, keepdims: bool = False, **unknown: Any
+    ) -> Self:
         """The standard deviation over `axis` (all axes by default)."""
+        if unknown:
+            raise unknown_option("std", self, unknown)
         return std(self, axis, ddof=ddof, keepdims=keepdims)
 
-    def ptp(self, axis: Any = None, *, keepdims: bool = False) -> Self:
+    def ptp(self, axis: Any = None, *, keepdims: bool = False, **unknown: Any) -> Self:
         """The maximum less the minimum over `axis` (all axes by default)."""
+        if unknown:
+            raise unknown_option("ptp", self, unknown)
         return ptp(self, axis, keepdims=keepdims)
 
-    def cumsum(self, axis: Any = None) -> Self:
+    def cumsum(self, axis: Any = None, **unknown: Any) -> Self:
         """Running sums along `axis` (of all entries in one row by default)."""
+        if unknown:
+            raise unknown_option("cumsum", self, unknown)
         return cumsum(self, axis)
 
-    def cumprod(self, axis: Any = None) -> Self:
+    def cumprod(self, axis: Any = None, **unknown: Any) -> Self:
         """Running products along `axis` (of all entries in one row by default)."""
+        if unknown:
+            raise unknown_option("cumprod", self, unknown)
         return cumprod(self, axis)
 
     def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Self:
@@ -142,20 +167,26 @@ class Methods:
 
     flatten = ravel
 
-    def squeeze(self, axis: Any = None) -> Self:
+    def squeeze(self, axis: Any = None, **unknown: Any) -> Self:
         """Without axes of length 1."""
+        if unknown:
+            raise unknown_option("squeeze", self, unknown)
         return squeeze(self, axis)
 
     def swapaxes(self, axis1: int, axis2: int) -> Self:
         """Two axes in each other's place."""
         return swapaxes(self, axis1, axis2)
 
-    def repeat(self, repeats: Any, axis: Any = None) -> Self:
+    def repeat(self, repeats: Any, axis: Any = None, **unknown: Any) -> Self:
         """Each entry so often, one copy after the other."""
+        if unknown:
+            raise unknown_option("repeat", self, unknown)
         return repeat(self, repeats, axis)
 
-    def take(self, indices: Array, axis: Any = None) -> Self:
+    def take(self, indices: Array, axis: Any = None, **unknown: Any) -> Self:
         """Slices at positions along an axis."""
+        if unknown:
+            raise unknown_option("take", self, unknown)
         return take(self, indices, axis)
 
     def diagonal(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Self:
@@ -172,24 +203,34 @@ class Methods:
 
     # -- positions and truth values, which have no gradient ----------------------------------
 
-    def argmax(self, axis: Any = None, *, keepdims: bool = False) -> Self:
+    def argmax(self, axis: Any = None, *, keepdims: bool = False, **unknown: Any) -> Self:
         """The position of the largest entry."""
+        if unknown:
+            raise unknown_option("argmax", self, unknown)
         return argmax(self, axis, keepdims=keepdims)
 
-    def argmin(self, axis: Any = None, *, keepdims: bool = False) -> Self:
+    def argmin(self, axis: Any = None, *, keepdims: bool = False, **unknown: Any) -> Self:
         """The position of the least entry."""
+        if unknown:
+            raise unknown_option("argmin", self, unknown)
         return argmin(self, axis, keepdims=keepdims)
 
-    def argsort(self, axis: Any = -1) -> Self:
+    def argsort(self, axis: Any = -1, **unknown: Any) -> Self:
         """The positions in ascending order of what stands there."""
+        if unknown:
+            raise unknown_option("argsort", self, unknown)
         return argsort(self, axis)
 
-    def any(self, axis: Any = None, *, keepdims: bool = False) -> Self:
+    def any(self, axis: Any = None, *, keepdims: bool = False, **unknown: Any) -> Self:
         """Whether one entry at least is true."""
+        if unknown:
+            raise unknown_option("any", self, unknown)
         return any_(self, axis, keepdims=keepdims)
 
-    def all(self, axis: Any = None, *, keepdims: bool = False) -> Self:
+    def all(self, axis: Any = None, *, keepdims: bool = False, **unknown: Any) -> Self:
         """Whether all entries are true."""
+        if unknown:
+            raise unknown_option("all", self, unknown)
         return all_(self, axis, keepdims=keepdims)
 
     # -- what arrays do in place -------------------------------------------------------------

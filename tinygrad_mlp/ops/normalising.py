@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_mlp.ops.axes import normal_axes, place, unknown_option
 from tinygrad_mlp.ops.domain import Domain, Interval, Pick
 from tinygrad_mlp.ops.notation import call
-from tinygrad_mlp.ops.ordering import place
 from tinygrad_mlp.ops.record import Array, Op
-from tinygrad_mlp.ops.reduction import bind_axes, count, kept, normal_axes
+from tinygrad_mlp.ops.reduction import bind_axes, count, kept
 from tinygrad_mlp.ops.statistics import several, var
 
 __all__ = ["layer_norm", "log_softmax", "logsumexp", "softmax", "standard"]
@@ -29,9 +29,11 @@ def exponentials(x: Array, axis: Any) -> tuple[Array, Array]:
     return top, np.exp(np.maximum(x, top - FAR) - top)
 
 
-def bind_axis(x: Array, axis: Any = -1) -> tuple[tuple[Array], dict[str, Any]]:
+def bind_axis(x: Array, axis: Any = -1, **unknown: Any) -> tuple[tuple[Array], dict[str, Any]]:
     """One axis, non-negative."""
-    return (x,), {"axis": place(axis, x.ndim)}
+    if unknown:
+        raise unknown_option("softmax", x, unknown)
+    return (x,), {"axis": place(axis, x)}
 
 
 def _rows(pick: Pick) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -123,7 +125,7 @@ standard = Op(
     standard_rule,
     bind=lambda x, axis=-1, eps=1e-5: (
         (x,),
-        {"axis": normal_axes(axis, x.ndim), "eps": float(eps)},
+        {"axis": normal_axes(axis, x), "eps": float(eps)},
     ),
     notation=call("standard", r"\operatorname{standard}"),
     domain=Domain((Interval(-1e100, 1e100),), _rows_of_several, analytic=False),
@@ -138,7 +140,7 @@ def bind_layer_norm(
     x: Array, *affine: Array, axis: Any = -1, eps: float = 1e-5
 ) -> tuple[tuple[Array, ...], dict[str, Any]]:
     """Axes sorted and non-negative."""
-    return (x, *affine), {"axis": normal_axes(axis, x.ndim), "eps": float(eps)}
+    return (x, *affine), {"axis": normal_axes(axis, x), "eps": float(eps)}
 
 
 def layer_norm_forward(x: Array, weight: Array, *bias: Array, axis: Any, eps: float) -> Array:

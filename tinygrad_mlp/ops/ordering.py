@@ -6,12 +6,12 @@ order that argsort found, so the gradient goes back to where each number came fr
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 import numpy as np
 
 from tinygrad_mlp.errors import ShapeError, UnsupportedError
+from tinygrad_mlp.ops.axes import place
 from tinygrad_mlp.ops.domain import Domain, Pick
 from tinygrad_mlp.ops.indexing import getitem
 from tinygrad_mlp.ops.notation import PRODUCT, Notation
@@ -33,15 +33,7 @@ def bind_axis(x: Array, axis: Any = None) -> tuple[tuple[Array], dict[str, Any]]
     x = value(x)
     if axis is None:
         return (reshape(x, (-1,)),), {"axis": 0}
-    return (x,), {"axis": place(axis, x.ndim)}
-
-
-def place(axis: Any, ndim: int) -> int:
-    """An axis as a number from 0."""
-    number = operator.index(axis)
-    if not -ndim <= number < ndim:
-        raise np.exceptions.AxisError(number, ndim)
-    return number % ndim
+    return (x,), {"axis": place(axis, x)}
 
 
 def _one_axis(pick: Pick) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -138,7 +130,7 @@ def take(x: Array, indices: Array, axis: Any = None, out: Any = None, mode: str 
 def diff(x: Array, n: int = 1, axis: Any = -1, prepend: Any = None, append: Any = None) -> Array:
     """The differences of neighbours, `n` times over."""
     x = value(x)
-    axis = place(axis, x.ndim)
+    axis = place(axis, x)
     ends = [_end(prepend, x, axis), x, _end(append, x, axis)]
     x = concatenate([e for e in ends if e is not None], axis) if len(ends) > 1 else x
     for _ in range(n):

@@ -6,12 +6,12 @@ This file knows axes, `keepdims` and how a gradient spreads back over what was g
 from __future__ import annotations
 
 import math
-import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from tinygrad_mlp.ops.axes import normal_axes
 from tinygrad_mlp.ops.domain import Domain, Pick
 from tinygrad_mlp.ops.notation import PRODUCT, Notation
 from tinygrad_mlp.ops.record import Array, Op
@@ -20,26 +20,11 @@ from tinygrad_mlp.ops.shaping import broadcast_to
 __all__ = ["bind_axes", "max_", "mean", "min_", "reductions", "spread", "sum_"]
 
 
-def normal_axes(axis: Any, ndim: int) -> tuple[int, ...]:
-    """Axes sorted and non-negative; None means all of them."""
-    if axis is None:
-        return tuple(range(ndim))
-    axes = axis if isinstance(axis, Iterable) else (axis,)
-    return tuple(sorted(_axis(a, ndim) for a in axes))
-
-
-def _axis(axis: Any, ndim: int) -> int:
-    number = operator.index(axis)
-    if not -ndim <= number < ndim:
-        raise np.exceptions.AxisError(number, ndim)
-    return number % ndim
-
-
 def bind_axes(
     x: Array, axis: Any = None, *, keepdims: bool = False
 ) -> tuple[tuple[Array], dict[str, Any]]:
     """Normalise the axes."""
-    return (x,), {"axis": normal_axes(axis, x.ndim), "keepdims": bool(keepdims)}
+    return (x,), {"axis": normal_axes(axis, x), "keepdims": bool(keepdims)}
 
 
 def kept(g: Array, x: Array, axis: tuple[int, ...]) -> Array:

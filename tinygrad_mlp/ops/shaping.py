@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mlp.errors import ShapeError, UnsupportedError
+from tinygrad_mlp.ops.axes import place
 from tinygrad_mlp.ops.domain import Domain, Pick
 from tinygrad_mlp.ops.notation import PRODUCT, Notation, call, postfix
 from tinygrad_mlp.ops.record import READERS, Array, Op
@@ -83,7 +84,7 @@ def bind_transpose(x: Array, axes: Any = None) -> tuple[tuple[Array], dict[str, 
     """Make the order of the axes explicit and non-negative."""
     if axes is None:
         return (x,), {"axes": tuple(range(x.ndim))[::-1]}
-    return (x,), {"axes": tuple(operator.index(a) % x.ndim for a in axes)}
+    return (x,), {"axes": tuple(place(a, x) for a in axes)}
 
 
 def _permutations(pick: Pick) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -206,13 +207,13 @@ def bind_join(
         raise ShapeError("there is nothing to join", fix="Pass at least one array.")
     if axis is None:
         return tuple(reshape(a, (-1,)) for a in parts), {"axis": 0}
-    return parts, {"axis": operator.index(axis) % max(parts[0].ndim, 1)}
+    return parts, {"axis": place(axis, parts[0]) if parts[0].ndim else 0}
 
 
 def bind_stack(arrays: Sequence[Array], axis: int = 0) -> tuple[tuple[Array, ...], dict[str, Any]]:
     """As `bind_join`; the new axis may also stand behind the last one."""
     parts, _ = bind_join(arrays)
-    return parts, {"axis": operator.index(axis) % (parts[0].ndim + 1)}
+    return parts, {"axis": place(axis, parts[0], new=1)}
 
 
 def concatenate_rule(i: int, g: Array, y: Array, *xs: Array, axis: int) -> Array:

@@ -13,6 +13,7 @@ import numpy as np
 
 from tinygrad_mlp.errors import UnsupportedError, UsageError
 from tinygrad_mlp.ops.arithmetic import abs_, div
+from tinygrad_mlp.ops.axes import normal_axes
 from tinygrad_mlp.ops.domain import Domain, Pick
 from tinygrad_mlp.ops.ordering import sort
 from tinygrad_mlp.ops.record import Array, Op, answers, value
@@ -23,7 +24,6 @@ from tinygrad_mlp.ops.reduction import (
     max_,
     mean,
     min_,
-    normal_axes,
     over,
     reductions,
     spread,
@@ -133,9 +133,9 @@ norm2 = Op(
 def norm(x: Array, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Array:
     """NumPy's norms of vectors and the Frobenius norm of matrices."""
     x = value(x)
-    if ord is None or (ord == 2 and len(normal_axes(axis, x.ndim)) == 1):
+    if ord is None or (ord == 2 and len(normal_axes(axis, x)) == 1):
         return norm2(x, axis, keepdims=keepdims)
-    axes = normal_axes(axis, x.ndim)
+    axes = normal_axes(axis, x)
     if ord == "fro" and len(axes) == 2:
         return norm2(x, axis, keepdims=keepdims)
     if len(axes) != 1 or isinstance(ord, str) or ord == 0:
@@ -158,7 +158,7 @@ def prod(x: Array, axis: Any = None, *, keepdims: bool = False) -> Array:
     So every derivative is exact, of numbers that are 0 too, where ``y / x`` would fail.
     """
     x = value(x)
-    axes = normal_axes(axis, x.ndim)
+    axes = normal_axes(axis, x)
     rest = tuple(i for i in range(x.ndim) if i not in axes)
     shape = tuple(1 if i in axes else n for i, n in enumerate(x.shape) if keepdims or i not in axes)
     n = count(x, axes)
@@ -182,7 +182,7 @@ def ptp(x: Array, axis: Any = None, *, keepdims: bool = False) -> Array:
 def median(x: Array, axis: Any = None, *, keepdims: bool = False) -> Array:
     """The one in the middle, or the mean of the two in the middle."""
     x = value(x)
-    axes = normal_axes(axis, x.ndim)
+    axes = normal_axes(axis, x)
     rest = tuple(i for i in range(x.ndim) if i not in axes)
     n = count(x, axes)
     if n == 0:
@@ -204,7 +204,7 @@ def average(x: Array, axis: Any = None, weights: Any = None, *, keepdims: bool =
                 f"weights of shape {weights.shape} for entries of shape {x.shape}",
                 fix="Give weights of the same shape, or a vector of them and one axis.",
             )
-        (place,) = normal_axes(axis, x.ndim)
+        (place,) = normal_axes(axis, x)
         weights = reshape(weights, (-1, *(1,) * (x.ndim - place - 1)))
     total = sum_(spread_like(weights, x), axis, keepdims=keepdims)
     return div(sum_(x * weights, axis, keepdims=keepdims), total)
@@ -237,7 +237,7 @@ def bind_optional(
     x: Array, axis: Any = None, *, keepdims: bool = False
 ) -> tuple[tuple[Array], dict[str, Any]]:
     """As `bind_axes`, for records that are without attributes when all is gathered."""
-    return (x,), {"axis": normal_axes(axis, x.ndim), "keepdims": bool(keepdims)}
+    return (x,), {"axis": normal_axes(axis, x), "keepdims": bool(keepdims)}
 
 
 any_ = Op(

@@ -1,0 +1,71 @@
+"""Axes: numbered from 0, or from -1 backwards, as in NumPy; and what to say to anything else.
+
+This file knows how the axes that people write become places of a shape, and the words in which
+PyTorch speaks of them.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from tinygrad_mlp import errors
+from tinygrad_mlp.errors import IndexingError, UsageError
+from tinygrad_mlp.ops.record import Array
+
+__all__ = ["normal_axes", "place", "places", "unknown_option"]
+
+PYTORCH = {"dim": "axis", "dims": "axis", "keepdim": "keepdims", "correction": "ddof"}
+"""What PyTorch calls NumPy's options."""
+
+
+def place(axis: Any, x: Array, new: int = 0) -> int:
+    """An axis of `x` as a number from 0; `new` axes more than it has count too."""
+    ndim = x.ndim + new
+    try:
+        number = operator.index(axis)
+    except TypeError as error:
+        raise _no_axis(axis, x, ndim) from error
+    if not -ndim <= number < ndim:
+        raise _no_axis(number, x, ndim)
+    return number % ndim
+
+
+def places(axes: Any, x: Array, new: int = 0) -> tuple[int, ...]:
+    """One axis or several, as numbers from 0, in the order given."""
+    several = axes if isinstance(axes, Iterable) else (axes,)
+    return tuple(place(axis, x, new) for axis in several)
+
+
+def normal_axes(axis: Any, x: Array) -> tuple[int, ...]:
+    """Axes sorted and non-negative; None means all of them."""
+    if axis is None:
+        return tuple(range(x.ndim))
+    if type(axis) is int:
+        return (place(axis, x),)
+    return tuple(sorted(places(axis, x)))
+
+
+def _no_axis(axis: Any, x: Array, ndim: int) -> IndexingError | UsageError:
+    who = errors.called(x) or ("a tensor" if hasattr(x, "requires_grad") else "an array")
+    what = f"{who} of shape {x.shape} has no axis {axis!r}"
+    if not ndim:
+        return IndexingError(what, why="a single number has no axes", fix="Leave axis= out.")
+    if not hasattr(axis, "__index__"):
+        return UsageError(what, why="axes are numbered", fix="Use axis=-1 for the last one.")
+    there = "its one axis is 0" if ndim == 1 else f"its axes are 0 to {ndim - 1}, or -{ndim} to -1"
+    return IndexingError(what, why=f"as in NumPy, {there}", fix="Use axis=-1 for the last one.")
+
+
+def unknown_option(method: str, x: Array, options: Mapping[str, Any]) -> UsageError:
+    """The error for options that a method does not take, such as PyTorch's ``dim=``."""
+    listed = ", ".join(f"{name}={value!r}" for name, value in options.items())
+    who = errors.called(x) or "a tensor"
+    what = f"{method}() of {who} of shape {x.shape} got {listed}"
+    if options.keys() <= PYTORCH.keys():
+        written = ", ".join(f"{PYTORCH[name]}={value!r}" for name, value in options.items())
+        return UsageError(
+            what, why="options are called axis= and keepdims=, as in NumPy", fix=f"Use {written}."
+        )
+    return UsageError(what, fix=f"See np.{method}, which takes a tensor and NumPy's options.")
