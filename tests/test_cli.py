@@ -107,7 +107,7 @@ def drawn(picture):
     return re.sub(r"<style>.*?</style>", "", picture, flags=re.DOTALL)
 
 
-@pytest.mark.parametrize("name", ["graph.svg", "trained.svg"])
+@pytest.mark.parametrize("name", ["graph.svg", "network.svg"])
 def test_the_pictures_of_the_readme_are_the_demos(demo, golden, name):
     out, _ = demo
     now, shown = (path.joinpath(name).read_text(encoding="utf-8") for path in (out, IMAGES))
