@@ -12,6 +12,7 @@ import pytest
 import tinygrad_mlp as tg
 from tests.viz.browser import accessibility, chromium, page_of, texts_in_trouble
 from tests.viz.graphs import GRAPHS, hostile, network, paths
+from tests.viz.test_program_pictures import deep, small
 from tinygrad_mlp.steps import replay
 
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 375, "height": 700}
@@ -52,6 +53,38 @@ def test_no_text_overlaps_another_at_any_level(browser, tmp_path, name, options)
     path = as_page(tmp_path, tg.draw(GRAPHS[name]().root, **options).svg)
     with page_of(browser, path, viewport=WIDE) as page:
         assert texts_in_trouble(page) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("direction", ["right", "down"])
+@pytest.mark.parametrize("what", ["marked", "closed and marked", "program", "program, folded"])
+def test_no_text_overlaps_another_where_something_is_marked_and_in_a_program(
+    browser, tmp_path, what, direction, scheme
+):
+    graph = network()
+    graph.root.backward()
+    answer = tg.why(graph.wrt, graph.root)
+    drawing = {
+        "marked": lambda: tg.draw(graph.root, mark=answer, direction=direction),
+        "closed and marked": lambda: tg.draw(
+            graph.root, mark=answer, level="modules", direction=direction
+        ),
+        "program": lambda: tg.draw(small(), direction=direction),
+        "program, folded": lambda: tg.draw(deep(12), direction=direction),
+    }[what]()
+    path = as_page(tmp_path, drawing.svg)
+    with page_of(browser, path, viewport=WIDE, color_scheme=scheme) as page:
+        assert texts_in_trouble(page) == []
+        assert min(page.evaluate(CONTRAST)) >= 4.5
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_drawing_with_a_mark_and_a_program_are_pages_without_faults(browser, tmp_path, scheme):
+    graph = paths()
+    for drawing in (tg.draw(graph.root, mark=[graph.root, graph.wrt]), tg.draw(small())):
+        path = drawing.save(tmp_path / "page.html")
+        with page_of(browser, path, color_scheme=scheme) as page:
+            assert accessibility(page) == []
 
 
 @pytest.mark.parametrize("color", ["value", "gradient"])

@@ -14,7 +14,7 @@ from tinygrad_mlp.graph import module_path
 from tinygrad_mlp.origin import place
 from tinygrad_mlp.program.ir import Program
 
-__all__ = ["kind_of", "lines"]
+__all__ = ["kind_of", "lines", "names_of"]
 
 
 def kind_of(v: Any) -> str:
@@ -24,20 +24,27 @@ def kind_of(v: Any) -> str:
     return f"{v.dtype}[{', '.join(map(str, v.shape))}]"
 
 
-def lines(program: Program) -> Iterator[str]:
-    """``name: dtype[shape] = op(args)  # module path, user line``, one line per equation."""
+def names_of(program: Program) -> dict[int, str]:
+    """What every variable is called, by its ``id``: what is written again has a prime."""
     names = {id(v): v.name or f"input_{i}" for i, v in enumerate(program.inputs)}
     names |= {id(cell.before): cell.name for cell in program.reads}
+    taken: dict[str, int] = dict.fromkeys(names.values(), 1)
+    for number, equation in enumerate(program.equations):
+        name = equation.output.name or f"v{number}"
+        count = taken[name] = taken.get(name, 0) + 1
+        names[id(equation.output)] = name if count == 1 else f"{name}'{count - 1}"
+    return names
+
+
+def lines(program: Program) -> Iterator[str]:
+    """``name: dtype[shape] = op(args)  # module path, user line``, one line per equation."""
+    names = names_of(program)
     for v in program.inputs:
         yield f"input {names[id(v)]}: {kind_of(v)}"
     for cell in program.reads:
         yield f"cell {cell.name}: {kind_of(cell.before)}"
-    taken: dict[str, int] = dict.fromkeys(names.values(), 1)
-    for number, equation in enumerate(program.equations):
+    for equation in program.equations:
         v = equation.output
-        name = v.name or f"v{number}"
-        count = taken[name] = taken.get(name, 0) + 1
-        names[id(v)] = name if count == 1 else f"{name}'{count - 1}"
         parts = [names.get(id(x)) or _constant(x) for x in equation.inputs]
         parts += [f"{key}={value!r}" for key, value in equation.attrs.items()]
         facts = [module_path(equation.scope), str(place(equation.site) or "")]

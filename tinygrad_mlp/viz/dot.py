@@ -25,6 +25,7 @@ _LOOK = {
     Kind.FOLD: ("folder", "#e9edf2", "#56606c"),
     Kind.FAILED: ("box", "#ffded9", "#c01f1c"),
 }
+_MARK = {"color": "#b4009a", "penwidth": "3"}
 _COLOUR = {"formula": "#47505b", "gradient": "#a13a06", "value": "#1b1f24"}
 
 
@@ -37,7 +38,7 @@ def dot_source(picture: Picture, *, down: bool = False) -> str:
             "rankdir": "TB" if down else "LR",
             "fontname": "Helvetica",
             "fontsize": "10",
-            "label": graphviz.escape(picture.note),
+            "label": graphviz.escape("\n".join(filter(None, (picture.note, picture.legend)))),
             "tooltip": graphviz.escape(picture.title),
         },
         node_attr={"fontname": "Helvetica", "fontsize": "11", "style": "filled", "margin": "0.12"},
@@ -45,7 +46,8 @@ def dot_source(picture: Picture, *, down: bool = False) -> str:
     )
     _frame(graph, picture)
     for edge in picture.edges:
-        graph.edge(edge.tail, edge.head, label=graphviz.escape(edge.label))
+        mark = _MARK if edge.marked else {}
+        graph.edge(edge.tail, edge.head, label=graphviz.escape(edge.label), **mark)
     return str(graph.source)
 
 
@@ -73,8 +75,8 @@ def _frame(graph: Any, picture: Picture) -> None:
             shape=shape,
             style=style + (",dashed" if node.kind == Kind.FAILED else ""),
             fillcolor=fill,
-            color=line,
             tooltip=graphviz.escape(node.sentence),
+            **({"color": line} | (_MARK if node.marked else {})),
         )
     for group in reversed(picture.groups):
         inside[group.parent].subgraph(inside[group.key])

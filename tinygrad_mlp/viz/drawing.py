@@ -20,10 +20,14 @@ from tinygrad_mlp.errors import TinygradError, UsageError
 from tinygrad_mlp.graph import ancestors, names
 from tinygrad_mlp.nn import Module
 from tinygrad_mlp.origin import tick
+from tinygrad_mlp.program import CompiledStep, Program
 from tinygrad_mlp.tensor import Tensor
 from tinygrad_mlp.viz import neuron_pictures, neurons
 from tinygrad_mlp.viz.dot import dot_source, render
+from tinygrad_mlp.viz.equations import read_program
 from tinygrad_mlp.viz.fold import Depth
+from tinygrad_mlp.viz.labels import clean
+from tinygrad_mlp.viz.mark import path_of
 from tinygrad_mlp.viz.model import Kind, Picture
 from tinygrad_mlp.viz.read import Failure, read
 from tinygrad_mlp.viz.svg import Theme, as_image, svg
@@ -48,16 +52,19 @@ def draw(
     backward: bool = False,
     color: Literal["value", "gradient"] = "value",
     sample: int = 0,
+    mark: Any = None,
 ) -> Drawing:
-    """Draw a compute graph.
+    """Draw a compute graph, or the program of a compiled step.
 
     Args:
         what: A tensor, whose graph is drawn; or a module, which is called with `inputs` first;
             or the exception of a forward pass that failed: what there was is drawn, and the op
-            that failed is marked.
+            that failed is marked; or a compiled step (after two calls) or its program: the
+            equations of forward, backward and update, from inputs and cells to what it leaves.
         inputs: What to call the module with.
-        level: ``"modules"`` closes the innermost modules, ``"ops"`` shows every op,
-            ``"neurons"`` the circles and lines of the textbooks (for networks of linear layers).
+        level: ``"modules"`` closes the innermost modules (of a program: the parts of the step),
+            ``"ops"`` shows every op, ``"neurons"`` the circles and lines of the textbooks (for
+            networks of linear layers).
         depth: How many levels of modules stay open; by default as many as fit.
         fold: Whether repeated blocks are drawn once, with ``× 12``; by default only when the
             graph is too large to look at.
@@ -69,6 +76,9 @@ def draw(
         backward: Draw the graph of the backward pass too: what computes each gradient.
         color: What colours the lines between neurons: weights or their gradients.
         sample: Which row of a batch the neurons show.
+        mark: What stands out, in a colour of its own and with thicker lines: the path of an
+            answer, ``mark=tg.why(w, loss)``; a tensor; or a list of tensors, where the arrows
+            between neighbours stand out too. A closed or folded box is marked if it holds one.
 
     Returns:
         A `Drawing`: ``.svg`` and ``.source`` (DOT) are its text, ``.save("graph.svg")`` writes it
@@ -83,19 +93,43 @@ def draw(
     ├─ w  scalar  3  ∂ not computed yet
     └─ w, as above
     """
-    root, failure = result_of(what, inputs)
     down = direction == "down"
+    if isinstance(what, Program | CompiledStep):
+        if inputs or backward or mark is not None or level == "neurons":
+            raise UsageError(
+                "a program is drawn without inputs, backward=, mark= and neurons",
+                why="it holds the backward pass already, and neither tensors nor numbers",
+                fix="Write draw(step), or draw(loss, ...) for the graph of one step.",
+            )
+        closed = 0 if level == "modules" else depth
+        picture = _program(what, depth=closed, fold=fold, shapes=shapes)
+        return Drawing(picture, down, theme)
+    root, failure = result_of(what, inputs)
+    path = () if mark is None else path_of(mark)
     if level == "neurons":
+        if path:
+            raise UsageError(
+                "mark= among neurons",
+                why="it marks tensors, and a circle is one number of several of them",
+                fix='Use level="ops" or level="modules".',
+            )
         if root is None:
             raise UsageError("a forward pass that failed has no neurons", fix='Use level="ops".')
         return Drawing(neurons.read_network(root, color=color, sample=sample), down, theme)
     cut: Depth = "leaves" if level == "modules" else "auto" if depth is None else depth
-    show: dict[str, Any] = {"values": values, "grads": grads, "shapes": shapes}
+    show: dict[str, Any] = {"values": values, "grads": grads, "shapes": shapes, "mark": path}
     if backward:
         if root is None:
             raise UsageError("a forward pass that failed has no backward pass")
         return Drawing(_backward(root, depth=cut, fold=fold, **show), down, theme)
     return Drawing(read(root, depth=cut, fold=fold, failure=failure, **show), down, theme)
+
+
+def _program(what: Program | CompiledStep, **options: Any) -> Picture:
+    """The picture of a program, or of that of a compiled step."""
+    if isinstance(what, CompiledStep):
+        return read_program(what.program, title=f"The program of {clean(what.__name__)}", **options)
+    return read_program(what, **options)
 
 
 def result_of(what: Any, inputs: tuple[Any, ...]) -> tuple[Tensor | None, Failure | None]:
@@ -125,7 +159,8 @@ def result_of(what: Any, inputs: tuple[Any, ...]) -> tuple[Tensor | None, Failur
         return None, _failure(what)
     raise UsageError(
         f"draw() of {type(what).__name__}",
-        fix="Pass a tensor, or a module and its input, or the exception of a failed forward pass.",
+        fix="Pass a tensor, or a module and its input, or the exception of a failed forward pass, "
+        "or a compiled step.",
     )
 
 
@@ -218,12 +253,14 @@ class Drawing:
     def html(self) -> str:
         """The picture as a page of its own."""
         title = html.escape(self.picture.title)
+        unseen = "position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)"
+        heading = f'<h1 style="{unseen}">{title}</h1>'  # for those who hear the page
         return (
             '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
             f"<title>{title}</title>"
             '<meta name="viewport" content="width=device-width">'
             '<meta name="color-scheme" content="light dark"></head>'
-            f'<body style="margin:0">\n<main>{self.svg}</main></body></html>\n'
+            f'<body style="margin:0">\n<main>{heading}{self.svg}</main></body></html>\n'
         )
 
     def save(self, path: str | Path) -> Path:

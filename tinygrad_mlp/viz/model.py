@@ -58,6 +58,7 @@ class Node:
         times: How often a folded block repeats.
         reserve: The widest text that will stand in the place of the gradient.
         heat: The rows and columns of the maps of value and gradient, if there are any.
+        marked: Whether it stands out, because somebody pointed at it.
     """
 
     key: str
@@ -75,6 +76,7 @@ class Node:
     times: int = 1
     heat: tuple[int, int] | None = None
     reserve: str = ""
+    marked: bool = False
 
     @property
     def lines(self) -> tuple[tuple[str, str], ...]:
@@ -94,6 +96,7 @@ class Node:
         parts += [f"value {self.value}"] if self.value else []
         parts += [f"gradient {self.gradient}"] if self.gradient else []
         parts += [f"{title} {text}" for title, text in self.facts]
+        parts += ["marked"] if self.marked else []
         return "; ".join(parts)
 
 
@@ -106,12 +109,14 @@ class Edge:
         head: The key of the box that reads it.
         operand: Which input of the op it is, counted from 0.
         label: The shape that flows; empty where the tail says it already.
+        marked: Whether it stands out.
     """
 
     tail: str
     head: str
     operand: int = 0
     label: str = ""
+    marked: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +145,7 @@ class Picture:
         edges: The arrows.
         groups: The frames; a group stands after the one that it lies in.
         note: What was left out, if anything was.
+        legend: What is marked, if anything was pointed at.
     """
 
     title: str
@@ -148,3 +154,4 @@ class Picture:
     edges: tuple[Edge, ...]
     groups: tuple[Group, ...] = ()
     note: str = ""
+    legend: str = ""

@@ -32,9 +32,10 @@ from tinygrad_mlp.viz.labels import (
     thousands,
     value_text,
 )
+from tinygrad_mlp.viz.mark import with_mark
 from tinygrad_mlp.viz.model import Edge, Kind, Node, Picture
 
-__all__ = ["Failure", "Show", "read", "read_keyed"]
+__all__ = ["LONGEST_FORMULA", "Failure", "Show", "describe", "read", "read_keyed"]
 
 LONGEST_FORMULA = 30
 
@@ -70,14 +71,22 @@ def read(
     failure: Failure | None = None,
     also: Sequence[Tensor] = (),
     title: str = "",
+    mark: Sequence[Tensor] = (),
 ) -> Picture:
-    """Read the graph of `root` into a picture; the arguments are those of `read_keyed`."""
+    """Read the graph of `root` into a picture; the arguments are those of `read_keyed`.
+
+    The tensors in `mark` stand out.
+    """
     nodes = _everything([root, *also] if failure is None else failure.inputs)
     show = Show(values=values, grads=grads, shapes=shapes)
     results = {x.birth for x in (root, *also) if x is not None}
-    return read_keyed(
+    picture, keys = read_keyed(
         nodes, results, depth=depth, fold=fold, show=show, failure=failure, title=title
-    )[0]
+    )
+    if not mark:
+        return picture
+    named = names(mark) | (names(nodes) if len(nodes) <= 50_000 else {})
+    return with_mark(picture, keys, mark, named)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +171,7 @@ def read_keyed(
     name = title or (f"The graph of {boxes[-1].title}" if failure is None else "What failed")
     picture = Picture(
         title=name,
-        description=_description(boxes, edges, note),
+        description=describe(boxes, edges, note),
         nodes=tuple(boxes),
         edges=tuple(edges),
         groups=tuple(groups),
@@ -355,7 +364,7 @@ def _arrows(
     return sorted(arrows, key=lambda edge: edge.operand)
 
 
-def _description(boxes: Sequence[Node], edges: Sequence[Edge], note: str) -> str:
+def describe(boxes: Sequence[Node], edges: Sequence[Edge], note: str) -> str:
     """The picture in words."""
     kinds = Counter(box.kind for box in boxes)
     listed = ", ".join(f"{thousands(kinds[kind])} of kind {kind}" for kind in Kind if kinds[kind])

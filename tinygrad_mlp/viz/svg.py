@@ -27,6 +27,7 @@ Theme: TypeAlias = Literal["auto", "light", "dark"]
 MARGIN = 14.0
 SIDE, ABOVE, TITLE, LINE = 14.0, 7.0, 17.0, 15.0
 TITLE_SIZE, TEXT_SIZE, LABEL_SIZE = 12.5, 11.0, 10.5
+SWATCH = 36.0
 
 
 def attribute(text: str) -> str:
@@ -39,13 +40,17 @@ def n(x: float) -> str:
     return f"{x:.1f}".removesuffix(".0")
 
 
-def stylesheet(theme: Theme = "auto") -> str:
+def stylesheet(theme: Theme = "auto", *, marked: bool = False) -> str:
     """The style of pictures, for one theme or for whichever the reader prefers."""
-    shared = asset("picture.css")
+
+    def style(of: str) -> str:
+        return asset(f"{of}.css") + (asset(f"mark-{of}.css") if marked else "")
+
+    shared = asset("picture.css") + (asset("mark.css") if marked else "")
     if theme != "auto":
-        return shared + asset(f"{theme}.css")
-    dark = asset("dark.css")
-    return f"{shared}{asset('light.css')}@media (prefers-color-scheme: dark) {{\n{dark}}}\n"
+        return shared + style(theme)
+    dark = style("dark")
+    return f"{shared}{style('light')}@media (prefers-color-scheme: dark) {{\n{dark}}}\n"
 
 
 # -- sizes -----------------------------------------------------------------------------------
@@ -119,15 +124,25 @@ def svg(
     """
     layout = layout or place(picture, down=down)
     parts = list(_parts(picture, layout, down=down, interactive=interactive))
-    note = picture.note
-    wide = max(layout.width, width(note, LABEL_SIZE) if note else 0.0)
-    tall = layout.height + (20.0 if note else 0.0)
-    if note:
-        parts.append(
-            f'<text class="note" x="0" y="{n(layout.height + 16)}">{attribute(note)}</text>'
-        )
+    wide, tall = layout.width, layout.height
+    for role, text in (("note", picture.note), ("legend", picture.legend)):
+        if not text:
+            continue
+        x = SWATCH if role == "legend" else 0.0
+        if x:
+            line = f'<path class="line" d="M1 {n(tall + 12)}h{n(x - 10)}"/>'
+            parts.append(f'<g class="legend marked">{line}</g>')
+        parts.append(f'<text class="note" x="{n(x)}" y="{n(tall + 16)}">{attribute(text)}</text>')
+        wide = max(wide, x + width(text, LABEL_SIZE))
+        tall += 20.0
     return wrap(
-        picture.title, picture.description, (wide, tall), parts, theme, interactive=interactive
+        picture.title,
+        picture.description,
+        (wide, tall),
+        parts,
+        theme,
+        interactive=interactive,
+        marked=bool(picture.legend),
     )
 
 
@@ -139,6 +154,7 @@ def wrap(
     theme: Theme,
     *,
     interactive: bool = False,
+    marked: bool = False,
 ) -> str:
     """Put the root element, title, description and style round the parts of a picture."""
     wide, tall = size
@@ -152,7 +168,7 @@ def wrap(
         f'viewBox="{n(-MARGIN)} {n(-MARGIN)} {n(w)} {n(h)}">\n'
         f'<title id="{mark}-title">{attribute(title)}</title>\n'
         f'<desc id="{mark}-desc">{attribute(description)}</desc>\n'
-        f"<style>\n{stylesheet(theme)}</style>\n"
+        f"<style>\n{stylesheet(theme, marked=marked)}</style>\n"
         f'<rect class="paper" x="{n(-MARGIN)}" y="{n(-MARGIN)}" width="{n(w)}" '
         f'height="{n(h)}"/>\n{body}\n</svg>\n'
     )
@@ -167,9 +183,11 @@ def _parts(picture: Picture, layout: Layout, *, down: bool, interactive: bool) -
             f'<text class="frame-title" x="{n(b.x + 13)}" y="{n(b.y + 17)}">'
             f"{attribute(group.title)}</text></g>"
         )
-    for edge, line in zip(picture.edges, layout.lines, strict=True):
+    lines = list(zip(picture.edges, layout.lines, strict=True))
+    for edge, line in sorted(lines, key=lambda pair: pair[0].marked):  # marked ones on top
+        marked = " marked" if edge.marked else ""
         yield (
-            f'<g class="edge" data-tail="{edge.tail}" data-head="{edge.head}" '
+            f'<g class="edge{marked}" data-tail="{edge.tail}" data-head="{edge.head}" '
             f'data-operand="{edge.operand}"><path class="line" d="{curve(line, down=down)}"/>'
             f'<path class="tip" d="{tip(line[-1], down=down)}"/></g>'
         )
@@ -224,7 +242,7 @@ def _labels(picture: Picture, layout: Layout, *, down: bool) -> Iterator[str]:
 
 
 def _node(node: Node, b: Box, *, interactive: bool) -> str:
-    loud = " loud" if node.loud else ""
+    loud = (" loud" if node.loud else "") + (" marked" if node.marked else "")
     said = attribute(node.sentence)
     if interactive:  # what the gradient will be is not told beforehand
         said = attribute(replace(node, gradient="").sentence)

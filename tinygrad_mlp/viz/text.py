@@ -59,8 +59,7 @@ def text_tree(picture: Picture) -> str:
                     below + ("   " if last else "│  "),
                 )
             )
-    if picture.note:
-        lines.append(f"({picture.note})")
+    lines += [f"({text})" for text in (picture.note, picture.legend) if text]
     return "\n".join(lines)
 
 
@@ -70,4 +69,5 @@ def _line(node: Node, group: str) -> str:
     parts += [node.subtitle] if node.subtitle and not node.formula else []
     parts += [f"= {text}" if role == "formula" else text for role, text in node.lines]
     parts += [f"in {group}"] if group else []
+    parts += ["◂ marked"] if node.marked else []
     return "  ".join(parts)
