@@ -226,6 +226,8 @@ def test_being_killed_while_saving_leaves_the_old_file_or_the_new_one(kind, tmp_
             # From Python 3.12 on it warns where threads run, as pytest-xdist's do; the child
             # takes none of their locks.
             warnings.simplefilter("ignore", DeprecationWarning)
+            # JAX, once another test has imported it, warns of every fork.
+            warnings.filterwarnings("ignore", "os.fork", RuntimeWarning)
             child = os.fork()
         if child == 0:  # save newer and newer versions until the end
             try:
