@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from tinygrad_mlp.autodiff import pullback
-from tinygrad_mlp.graph import Node
 from tinygrad_mlp.ops import Array, Attrs, Op
 
 __all__ = ["Culprit", "edge_culprit", "finite", "first_bad", "op_culprit", "shown"]
@@ -188,14 +187,3 @@ def edge_culprit(
     else:
         fix = "Scale the loss or the inputs down, or clip the gradients."
     return Culprit(op, index, float(gradient[index]), because, fix, True)
-
-
-def forward_culprit(nodes: Sequence[Node]) -> Node | None:
-    """The oldest node whose value is not finite: all that it was computed from is, or was given.
-
-    Args:
-        nodes: Oldest first.
-    """
-    return next(
-        (node for node in nodes if not finite(node.values[0] if node.op else node.data)), None
-    )

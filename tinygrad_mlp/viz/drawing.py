@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import html
-import tempfile
 import traceback
-import webbrowser
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -23,6 +21,7 @@ from tinygrad_mlp.origin import tick
 from tinygrad_mlp.program import CompiledStep, Program
 from tinygrad_mlp.tensor import Tensor
 from tinygrad_mlp.viz import neuron_pictures, neurons
+from tinygrad_mlp.viz.browser import show
 from tinygrad_mlp.viz.dot import dot_source, render
 from tinygrad_mlp.viz.equations import read_program
 from tinygrad_mlp.viz.fold import Depth
@@ -292,10 +291,7 @@ class Drawing:
 
     def open(self) -> Path:
         """Show the picture in a browser, and return the file that was written for it."""
-        with tempfile.NamedTemporaryFile(suffix=".html", delete=False) as file:
-            path = self.save(file.name)
-        webbrowser.open(path.as_uri())
-        return path
+        return show(self.save)
 
     def __str__(self) -> str:
         return self.text

@@ -5,8 +5,6 @@ This file knows which writer makes which kind of text. What is said was decided 
 
 from __future__ import annotations
 
-import tempfile
-import webbrowser
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ from typing import Any
 from tinygrad_mlp.errors import UsageError
 from tinygrad_mlp.ops import Array
 from tinygrad_mlp.tensor import Tensor
+from tinygrad_mlp.viz.browser import show
 from tinygrad_mlp.viz.document import Block, Formulas, Heading, aligned, markdown, text
 from tinygrad_mlp.viz.latex import latex
 from tinygrad_mlp.viz.page import fragment, page
@@ -84,10 +83,7 @@ class Explanation:
 
     def open(self) -> Path:
         """Show it in a browser, and return the file that was written for it."""
-        with tempfile.NamedTemporaryFile(suffix=".html", delete=False) as file:
-            path = self.save(file.name)
-        webbrowser.open(path.as_uri())
-        return path
+        return show(self.save)
 
     def __str__(self) -> str:
         return self.text.rstrip("\n")
