@@ -23,6 +23,7 @@ __all__ = [
     "ancestors",
     "cut",
     "describe",
+    "held",
     "module_path",
     "names",
     "noted",
@@ -53,6 +54,20 @@ def ancestors(root: Node, *, through_constants: bool = False) -> list[Node]:
                     found.append(x)
     found.sort(key=_birth)
     return found
+
+
+def held(nodes: Iterable[Node]) -> dict[int, Any]:
+    """What each node held when the graph used it, by birth: a weight may have moved on since."""
+    result: dict[int, Any] = {}
+    for node in nodes:
+        if node.values:
+            result[node.birth] = node.values[0]
+            for x, value in zip(node.inputs, node.values[1:], strict=True):
+                if x is not None:
+                    result[x.birth] = value
+        else:
+            result.setdefault(node.birth, node.data)
+    return result
 
 
 def module_path(scope: Scope) -> str:

@@ -282,3 +282,22 @@ def test_notebooks_are_given_every_form():
     bundle = tg.explain(paths().root)._repr_mimebundle_()
     assert set(bundle) == {"text/html", "text/markdown", "text/latex", "text/plain"}
     assert bundle["text/latex"].startswith("$\\displaystyle")
+
+
+def test_an_old_graph_is_told_with_the_weights_that_it_used():
+    model = tg.nn.MLP(2, [3], 1, rng=0)
+    weight = next(iter(model.parameters()))
+    optimizer = tg.optim.SGD(model.parameters(), lr=0.5)
+    loss = tg.nn.MSELoss()(model([[0.1, 0.2]]), [[0.3]])
+    loss.backward()
+
+    def told():
+        explained = tg.explain(loss, wrt=weight, at=(0, 0), check=True)
+        return str(explained), tg.draw(loss).svg, tg.player(loss).html
+
+    before, gradient = told(), weight.grad.copy()
+    optimizer.step()
+    optimizer.zero_grad()
+    loss.backward()
+    assert np.array_equal(weight.grad, gradient)
+    assert told() == before

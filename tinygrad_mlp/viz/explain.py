@@ -15,7 +15,7 @@ import numpy as np
 
 from tinygrad_mlp.errors import GraphError, UsageError
 from tinygrad_mlp.formulas import letters
-from tinygrad_mlp.graph import Node, ancestors, describe, names
+from tinygrad_mlp.graph import Node, ancestors, describe, held, names
 from tinygrad_mlp.ops import Array, Op
 from tinygrad_mlp.origin import place
 from tinygrad_mlp.steps import BackwardStep, ForwardStep, SeedStep, backward_steps, forward_steps
@@ -156,7 +156,8 @@ def _forward(
     forward: Sequence[ForwardStep], given: Sequence[Tensor], words: Words
 ) -> Iterator[Block]:
     yield Heading(2, "Forward")
-    rows = [Row(words.symbol(words.known[x.birth]), words.value(x.data)) for x in given]
+    used = held([*given, *(step.node for step in forward)])
+    rows = [Row(words.symbol(words.known[x.birth]), words.value(used[x.birth])) for x in given]
     shown, left_out = _middle(list(forward))
     if meanings := words.meanings(forward):
         said: list[Inline] = [part for meaning in meanings for part in (", ", *meaning)]

@@ -185,7 +185,7 @@ def _outputs(node: Tensor, readers: dict[int, list[Tensor]], named: dict[int, st
         if others:
             if bias is not None or others[0].shape != node.shape[-1:]:
                 break
-            bias = others[0].data
+            bias = after.values[2 if after.inputs[0] is node else 1]
         elif _weight(after) is not None or (after.size == 1 and node.size > 1):
             break
         else:

@@ -13,16 +13,16 @@ import hashlib
 import html
 import json
 import re
-import tempfile
-import webbrowser
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from tinygrad_mlp.errors import UsageError
+from tinygrad_mlp.graph import held
 from tinygrad_mlp.viz import neuron_pictures, neurons
 from tinygrad_mlp.viz.assets import asset
+from tinygrad_mlp.viz.browser import show
 from tinygrad_mlp.viz.drawing import result_of
 from tinygrad_mlp.viz.heat import table
 from tinygrad_mlp.viz.labels import gradient_text, number, numbers, plural
@@ -154,6 +154,7 @@ class Player:
         trace = self._trace
         last = {key: birth for birth, key in sorted(scene.keys.items())}
         nodes = {node.birth: node for node in trace.nodes}
+        used = held(trace.nodes)
         boxes = {}
         for box in scene.picture.nodes:
             tensor = nodes.get(box.source)
@@ -162,9 +163,9 @@ class Player:
                 "kind": box.kind.meaning,
                 "shape": box.shape,
                 "formula": box.formula,
-                "value": "" if tensor is None else numbers(tensor.data, 16),
+                "value": "" if tensor is None else numbers(used[tensor.birth], 16),
                 "facts": [] if tensor is None else facts_of(tensor, trace.named),
-                "map": table(tensor.data) if tensor is not None and box.heat else None,
+                "map": table(used[tensor.birth]) if tensor is not None and box.heat else None,
                 "given": tensor is None or tensor.op is None or box.key not in last
                 or box.kind == Kind.INPUT,
             }  # fmt: skip
@@ -221,10 +222,7 @@ class Player:
 
     def open(self) -> Path:
         """Show the page in a browser, and return the file that was written for it."""
-        with tempfile.NamedTemporaryFile(suffix=".html", delete=False) as file:
-            path = self.save(file.name)
-        webbrowser.open(path.as_uri())
-        return path
+        return show(self.save)
 
     def __repr__(self) -> str:
         count = plural(sum(len(scene.beats) for scene in self.scenes), "step")

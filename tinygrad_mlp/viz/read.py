@@ -16,7 +16,8 @@ import numpy as np
 
 from tinygrad_mlp.formulas import Letter, formula, letters, with_letters
 from tinygrad_mlp.graph import Node as Tensor
-from tinygrad_mlp.graph import ancestors, module_path, names
+from tinygrad_mlp.graph import ancestors, held, module_path, names
+from tinygrad_mlp.ops import Array
 from tinygrad_mlp.origin import place
 from tinygrad_mlp.viz.fold import Depth, Unit, plan
 from tinygrad_mlp.viz.frames import Frames, homes_of, module_title, without_lonely
@@ -57,6 +58,7 @@ class _Reading:
     results: Container[int]
     show: Show
     letters: Mapping[str, Letter]
+    values: Mapping[int, Array]
     frames: Frames = field(default_factory=Frames)
 
 
@@ -144,7 +146,7 @@ def read_keyed(
     units, note = plan(nodes, depth=depth, fold=fold, given=given)
     if named is None:
         named = names(nodes if len(nodes) <= 50_000 else _shown(units))
-    reading = _Reading(named, results, show, letters(nodes, named))
+    reading = _Reading(named, results, show, letters(nodes, named), held(nodes))
     homes = homes_of(units)
     boxes: list[Node] = []
     edges: list[Edge] = []
@@ -209,7 +211,7 @@ def _box(unit: Unit, key: str, group: str | None, reading: _Reading) -> Node:
         kind = Kind.OUTPUT
     if unit.kind == "leaf" and node.requires_grad and node.op is None:
         kind = Kind.PARAMETER
-    text, loud = value_text(node.data, reading.show.few)
+    text, loud = value_text(reading.values.get(node.birth, node.data), reading.show.few)
     gradient, louder = _gradient(node, reading.show)
     title, subtitle, written = name, "" if node.op is None else node.op.name, ""
     if unit.kind == "op":

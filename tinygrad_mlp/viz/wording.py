@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tinygrad_mlp.formulas import Letter, rule_formula
-from tinygrad_mlp.graph import Node
+from tinygrad_mlp.graph import Node, ancestors, held
 from tinygrad_mlp.ops import Array
 from tinygrad_mlp.steps import BackwardStep, ForwardStep, replay
 from tinygrad_mlp.symbol import Symbol, latex_name
@@ -193,7 +193,8 @@ def difference_quotients(
         total: Its gradient, to compare with.
         at: One entry; by default all (of a large tensor the first ones; the rest is nan).
     """
-    base = np.asarray(x.data, dtype=np.float64 if x.dtype == np.float64 else x.dtype)
+    used = held(ancestors(root, through_constants=True)).get(x.birth, x.data)
+    base = np.asarray(used, dtype=np.float64 if x.dtype == np.float64 else x.dtype)
     quotients = np.full(base.shape, np.nan)
     entries = (
         [at if isinstance(at, tuple) else (at,)]
