@@ -14,12 +14,13 @@ import inspect
 from collections.abc import Callable
 from contextlib import ContextDecorator
 from contextvars import ContextVar, Token
+from heapq import heappop, heappush
 from typing import Any
 
 import numpy as np
 
 from tinygrad_mlp.errors import GradientError, GraphError, InPlaceError, ShapeError, UsageError
-from tinygrad_mlp.graph import Node, ancestors, describe, title
+from tinygrad_mlp.graph import Node, describe, title
 from tinygrad_mlp.ops import READERS, Array, Attrs, Op, cast, sum_to
 from tinygrad_mlp.origin import Site, place
 
@@ -115,14 +116,17 @@ def pullback(op: Op, i: int, g: Array, values: tuple[Array, ...], attrs: Attrs) 
     x = values[i + 1]
     if gradient.shape != x.shape:
         gradient = _unbroadcast(op, i, gradient, x.shape)
-    if gradient.dtype != x.dtype:
-        gradient = cast(gradient, x.dtype)
+    dtype = x.dtype
+    if gradient.dtype is not dtype and gradient.dtype != dtype:
+        gradient = cast(gradient, dtype)
     return gradient
 
 
 def _unbroadcast(op: Op, i: int, gradient: Array, shape: tuple[int, ...]) -> Array:
     """Add up the entries of `gradient` that belong to one entry of an input of this shape."""
     try:
+        if type(gradient) is np.ndarray:
+            return sum_to.forward(gradient, shape)
         return sum_to.apply((gradient,), {"shape": shape})
     except (ValueError, IndexError) as error:
         refusal = GradientError(
@@ -133,7 +137,7 @@ def _unbroadcast(op: Op, i: int, gradient: Array, shape: tuple[int, ...]) -> Arr
         raise refusal from error
 
 
-def backpropagate(  # noqa: C901, PLR0912 - the one hot loop, a screen long
+def backpropagate(  # noqa: C901, PLR0912, PLR0915 - the one hot loop, a screen long
     root: Node,
     seed: Array,
     *,
@@ -143,41 +147,41 @@ def backpropagate(  # noqa: C901, PLR0912 - the one hot loop, a screen long
 ) -> int:
     """Send `seed` from `root` back through its graph, newest node first.
 
+    Of all nodes with a gradient waiting, the newest has the whole of its own: whatever used it
+    was born later, and has been dealt with. So a queue by birth is all the order there is.
+
     Args:
         root: Where to start.
         seed: The gradient of `root`, of its shape; a tensor if `create_graph`.
         create_graph: Hand the rules tensors, so that the backward pass is itself recorded.
         keep_graph: If false, each node forgets its history as soon as it is done with.
         arrive: Called with every node and the whole of its gradient; only with leaves if the
-            graph is not kept.
+            graph is not kept. Leaves come last, when nothing can go wrong any more.
 
     Returns:
         The birth of the oldest op that was undone.
     """
-    order = ancestors(root)
-    oldest: int = root.birth
-    if root.op is None and type(seed) is np.ndarray:
-        seed = seed.copy()  # a leaf's gradient is its own array
-    waiting = {root.birth: seed}  # gradients on their way, by the birth of their node
+    birth: int = root.birth
+    queue = [(-birth, root)]
+    leaves: list[Node] = []
+    if root.op is None:
+        queue, leaves = leaves, [root]
+        seed = _own(seed, seed)
+    waiting = {birth: seed}  # gradients on their way, by the birth of their node
     ours: set[int] = set()  # of these, arrays that this loop made and may add into
-    while order:
-        node = order.pop()
+    while queue:
+        node = heappop(queue)[1]
         birth = node.birth
-        g = waiting.pop(birth, None)
-        if g is None:
-            continue  # reachable, but only through inputs without a rule
+        g = waiting.pop(birth)
+        op = node.op
         if node.hooks:
             g = _hooked(node, g)
-        op = node.op
-        if keep_graph or op is None:
+        if keep_graph:
             arrive(node, g)
-        if op is None:
-            continue
         if op is FREED:
             raise _freed(node)
         if node.written > birth:
             raise _overwritten(node, node)
-        oldest = birth
         values = node.operands() if create_graph else node.values
         attrs = node.attrs
         for i, x in enumerate(node.inputs):
@@ -192,19 +196,25 @@ def backpropagate(  # noqa: C901, PLR0912 - the one hot loop, a screen long
             except GradientError as error:
                 raise _misfit(error, node, i) from error
             key = x.birth
-            if key in ours:
+            if key not in waiting:
+                if x.op is None:
+                    leaves.append(x)
+                    gradient = _own(gradient, g)
+                else:
+                    heappush(queue, (-key, x))
+                waiting[key] = gradient
+            elif key in ours:
                 waiting[key] += gradient
-            elif key in waiting:
+            else:
                 waiting[key] = waiting[key] + gradient
                 ours.add(key)
-            elif x.op is None:
-                waiting[key] = _own(gradient, g, values)
-            else:
-                waiting[key] = gradient
         if not keep_graph:
             node.op = FREED
             node.inputs = node.values = ()
-    return oldest
+    for leaf in leaves:
+        g = waiting[leaf.birth]
+        arrive(leaf, _hooked(leaf, g) if leaf.hooks else g)
+    return birth
 
 
 def _hooked(node: Node, g: Array) -> Array:
@@ -224,15 +234,10 @@ def _hooked(node: Node, g: Array) -> Array:
     return g
 
 
-def _own(gradient: Array, g: Array, values: tuple[Array, ...]) -> Array:
+def _own(gradient: Array, g: Array) -> Array:
     """A leaf's gradient is its own array: copy what a rule only passed on."""
-    if type(gradient) is not np.ndarray:
-        return gradient
-    if gradient is g or gradient.base is not None:
+    if type(gradient) is np.ndarray and (gradient is g or gradient.base is not None):
         return gradient.copy()
-    for value in values:
-        if gradient is value:
-            return gradient.copy()
     return gradient
 
 

@@ -1,8 +1,8 @@
 """The graph: the only traversal and the only namer.
 
 This file knows nodes: anything with ``birth``, ``inputs``, ``requires_grad``, ``name``,
-``site`` and ``scope``. It does not know what a node computes. Backward, pictures,
-explanations and the compiler all walk the graph through `ancestors` and say `names`.
+``site`` and ``scope``. It does not know what a node computes. Pictures, explanations and the
+doctor all walk the graph through `ancestors` and say `names`; backward takes the newest first.
 
 A node is born after its inputs, so the order of births *is* a topological order: collect what
 is reachable, sort by birth, done. Nothing searches and nothing recurses, whatever the depth.

@@ -433,7 +433,7 @@ def record(  # noqa: C901, PLR0912 - hot: a call for each op, and every test cos
         y = op.forward(*values, **attrs) if cells.watcher is None else op.apply(values, attrs)
     except (ValueError, TypeError, IndexError) as error:
         raise refused(op, inputs, error) from error
-    if isinstance(y, np.generic):
+    if type(y) is not ndarray and isinstance(y, np.generic):
         y = np.asarray(y)
     if constants:
         inputs = tuple([x if isinstance(x, Tensor) else None for x in inputs])
