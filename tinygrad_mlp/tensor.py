@@ -143,12 +143,7 @@ class Tensor(Operand):
 
         None until a backward pass has reached it.
         """
-        gradient = self._grad if cells.watcher is None else cells.watcher.read(self, "grad")
-        if gradient is None or type(gradient) is ndarray:
-            return gradient
-        if isinstance(gradient, np.generic):
-            gradient = self._grad = np.asarray(gradient)
-        return gradient
+        return self._grad if cells.watcher is None else cells.watcher.read(self, "grad")
 
     @grad.setter
     def grad(self, value: Any) -> None:
@@ -501,6 +496,8 @@ def _keep(node: Tensor, gradient: Array) -> None:
             gradient = _added(node, gradient)
     elif isinstance(gradient, Tensor):
         gradient = gradient.detach()  # its history holds the node: that would be a cycle
+    if type(gradient) is not ndarray and isinstance(gradient, np.generic):
+        gradient = np.asarray(gradient)
     node._grad = gradient
 
 

@@ -66,9 +66,7 @@ class Module:
         site = ((outer and outer[2]) or user_site()) if self.shipped else None
         here.scope = (outer, self, site)
         try:
-            if options:
-                return self.forward(*inputs, **options)
-            return self.forward(*inputs)
+            return self.forward(*inputs, **options) if options else self.forward(*inputs)
         except (AttributeError, TypeError) as error:
             better = self._explained(error, len(inputs) + len(options))
             if better is None:

@@ -34,7 +34,7 @@ __all__ = ["bce_with_logits", "cross_entropy", "cross_entropy_probs", "huber", "
 def mse_forward(p: Array, t: Array) -> Array:
     """One product of the flat difference with itself: no squares are stored."""
     d = (p - t).reshape(-1)
-    return np.dot(d, d) / d.size
+    return d.dot(d) / d.size
 
 
 # Fused: the composition is four nodes and twice the arithmetic on the way back.

@@ -72,7 +72,13 @@ class Lookalike:
     mT = property(lambda self: self.touched(Touch("attribute", "mT", (self,), {})))
 
     def _infix(self, sign: str, a: Any, b: Any) -> Any:
-        return self.touched(Touch("infix", sign, (a, b), {}))
+        return self.touched(Touch("infix", sign, (self._number(a), self._number(b)), {}))
+
+    def _number(self, x: Any) -> Any:
+        """A constant that is one number of this dtype, as the number: so it is written."""
+        if type(x) is np.ndarray and x.ndim == 0 and x.dtype == self.dtype:
+            return x.item()
+        return x
 
     def __add__(self, other: Any) -> Any:
         return self._infix("+", self, other)
@@ -150,6 +156,8 @@ class Lookalike:
             return NotImplemented
         if method not in {"__call__", "reduce", "accumulate", "outer", "at"}:
             return NotImplemented
+        if len(inputs) == 2:
+            inputs = tuple(map(self._number, inputs))
         return self.touched(
             Touch("ufunc" if method == "__call__" else method, ufunc, inputs, kwargs)
         )
