@@ -96,6 +96,7 @@ from tinygrad_mlp.ops.record import (
     Op,
     Rule,
     differentiable_ops,
+    scalar,
 )
 from tinygrad_mlp.ops.reduction import (
     max_,
@@ -189,6 +190,7 @@ __all__ = [
     "reciprocal",
     "relu",
     "reshape",
+    "scalar",
     "scatter",
     "sigmoid",
     "sign",

@@ -23,6 +23,7 @@ The contract of a rule, ``rule(g, y, *inputs, **attrs)``:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -41,6 +42,7 @@ __all__ = [
     "Reader",
     "Rule",
     "answers",
+    "scalar",
     "value",
 ]
 
@@ -205,3 +207,21 @@ def differentiable_ops() -> Iterator[Op]:
 def value(x: Any) -> Array:
     """`x` as something with a shape: what has a reader stays, lists and numbers become arrays."""
     return x if type(x) in READERS else np.asarray(x)
+
+
+def scalar(number: Any, like: Array) -> Any:
+    """A float as an array of the dtype of `like`, for NumPy to be quick about; else `number`.
+
+    NumPy takes 0.1 to 0.3 µs longer over a Python float than over an array of the same dtype.
+
+    >>> scalar(0.1, np.ones(3, np.float32))
+    array(0.1, dtype=float32)
+    """
+    return _scalar(number, like.dtype) if type(number) is float else number
+
+
+@lru_cache(maxsize=256)
+def _scalar(number: float, dtype: Any) -> Array:
+    array = np.array(number, dtype)
+    array.flags.writeable = False
+    return array

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from tinygrad_mlp.errors import UsageError
-from tinygrad_mlp.ops import Array
+from tinygrad_mlp.ops import Array, scalar
 from tinygrad_mlp.optim.groups import Ranges
 from tinygrad_mlp.optim.optimizer import Group, Optimizer, State, hyper, uses
 
@@ -92,7 +92,7 @@ class SGD(Optimizer):
         if group.weight_decay:
             g = g + hyper(group, "weight_decay") * p
         if not group.momentum:
-            return p - hyper(group, "lr") * g, state
+            return p - scalar(hyper(group, "lr"), g) * g, state
         momentum = hyper(group, "momentum")
         new = {"momentum_buffer": momentum * state["momentum_buffer"] + g}
         if "step" in state:  # dampening does not hold for the first gradient
