@@ -288,6 +288,45 @@ def test_a_number_around_the_function_is_seen():
     assert step.captures == 4
 
 
+def test_a_number_around_the_function_may_have_any_name():
+    x0 = 2.0
+
+    @tg.compile
+    def step(x):
+        return x * x0
+
+    for _ in range(5):
+        assert step(np.ones(2)).data.tolist() == [2.0, 2.0]
+    assert step.captures == 2
+
+
+def test_the_optimiser_is_watched_while_its_numbers_change():
+    ours, theirs = pair(lambda: Training(nn.MLP(3, [4], 2, rng=0), optimizer=lambda ps: optim.SGD(
+        ps, lr=0.1, momentum=0.9)))  # fmt: skip
+    compiled = tg.compile(ours.step)
+    for i, (x, y) in enumerate(ours.batches(16)):
+        for group in (ours.optimizer.groups[0], theirs.optimizer.groups[0]):
+            group.lr = 0.1 / (1 + i)
+            group.nesterov = i >= 9
+            if i == 6:
+                group.note = "an attribute that the step does not look at"
+        assert_close(compiled(x, y).data, theirs.step(tg.Tensor(x), tg.Tensor(y)).data)
+    assert compiled.captures == 4
+    ours.optimizer.groups[0].lr = np.float64(0.1)  # another type, the same number
+    compiled(*ours.batches(1)[0])
+    assert compiled.captures == 5
+
+
+def test_a_result_is_a_tensor_like_any_other():
+    step = tg.compile(lambda x: (x * 2.0).sum())
+    for _ in range(4):
+        result, usual = step(np.ones(3)), tg.Tensor(6.0)
+        assert (result.shape, result.dtype, result.item()) == ((), np.float64, 6.0)
+        for slot in tg.Tensor.__slots__:
+            if slot not in {"__weakref__", "_data", "birth", "site"}:
+                assert getattr(result, slot) == getattr(usual, slot)
+
+
 def test_a_counter_that_makes_no_difference_does_no_harm():
     class Counting(nn.Module):
         def __init__(self):

@@ -138,3 +138,16 @@ def test_without_jax_the_extra_is_named(monkeypatch):
 def test_devices_are_for_jax():
     with pytest.raises(UsageError, match='backend="jax"'):
         tg.compile(lambda x: x, devices=2)
+
+
+def test_arguments_by_name():
+    jax()
+    step = tg.compile(lambda x, *, y: x - 2.0 * y, backend="jax")
+    one, three = np.ones(2), np.full(2, 3.0)
+    for _ in range(4):
+        assert step(three, y=one).tolist() == [1.0, 1.0]
+        assert step(y=one, x=three).tolist() == [1.0, 1.0]
+    assert step.scan(np.ones((3, 2)), y=np.ones((3, 2))).tolist() == [[-1.0, -1.0]] * 3
+    with pytest.raises(UsageError, match="got no 'y'"):
+        step(one)
+    assert step.captures == 2

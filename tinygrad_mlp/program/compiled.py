@@ -6,7 +6,6 @@ of them are kept. How programs are made and run is for other files to know.
 
 from __future__ import annotations
 
-import inspect
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 from tinygrad_mlp.errors import CaptureError, TrainingWarning, UsageError
 from tinygrad_mlp.ops import Array
 from tinygrad_mlp.program import passes
+from tinygrad_mlp.program.arguments import Arguments, Given
 from tinygrad_mlp.program.capture import Recording, capture
 from tinygrad_mlp.program.compare import same
 from tinygrad_mlp.program.guards import Fact, agreed, facts
@@ -32,7 +32,7 @@ __all__ = ["CompiledStep", "built", "held", "optimised"]
 KEPT = 8
 """How many programs of one step are kept: one for each shape, dtype and mode."""
 
-Key = tuple[tuple[tuple[int, ...], Any], ...]
+Key = tuple[tuple[str, ...], tuple[tuple[tuple[int, ...], Any], ...]]
 
 
 def optimised(program: Program) -> Program:
@@ -58,10 +58,15 @@ class CompiledStep:
         backend: ``"numpy"``, ``"native"``, ``"jax"``, or ``"auto"`` for what suits.
         devices: For JAX: the devices that share each batch, or their number.
 
-    The first two calls run the eager step and record it; from the third on the generated
-    function runs. Both update the same parameters, so the two can be mixed freely. Another
-    shape, dtype or mode is recorded anew.
+    It is called like the step itself. The first two calls run the eager step and record it; from
+    the third on the generated function runs. Both update the same parameters, so the two can be
+    mixed freely. Another shape, dtype or mode is recorded anew.
     """
+
+    __slots__ = ("__call__", "__dict__", "__weakref__")
+
+    __call__: Callable[..., Any]
+    """What runs now: the function of the latest program, or what looks for one that fits."""
 
     def __init__(
         self, step: Callable[..., Any], backend: str = "auto", devices: Any = None
@@ -70,26 +75,20 @@ class CompiledStep:
         self.backend, self.devices = backend, devices
         self.__name__ = getattr(step, "__name__", "step")
         self.__doc__ = step.__doc__ or self.__doc__
-        parameters = inspect.signature(step).parameters
-        self.labels = tuple(parameters)
-        self._one_count = all(
-            p.default is p.empty and p.kind is not p.VAR_POSITIONAL for p in parameters.values()
-        )
+        self.arguments = Arguments(step, self.__name__)
+        self.__signature__ = self.arguments.signature
         self.captures = 0
         self._pending: list[tuple[Key, Recording, dict[Any, Fact]]] = []
-        self._runners: list[tuple[Any, Program]] = []
-        self._call: Callable[..., Any] = self._choose
+        self._runners: list[tuple[Any, Program, tuple[str, ...]]] = []
         self._source: Source | None = None
+        self.__call__ = self._choose
 
-    def __call__(self, *arguments: Any) -> Any:
-        """Run one step, compiled as soon as two recordings agree."""
-        return self._call(*arguments)
-
-    def scan(self, *arguments: Any) -> Any:
+    def scan(self, *arguments: Any, **named: Any) -> Any:
         """Run one step for each entry along the first axis of every argument: an epoch in a call.
 
         Args:
             *arguments: Arrays whose ``a[i]`` are the arguments of step number i.
+            **named: The same, by name.
 
         Returns:
             What the step returns, for all steps: the losses, as one tensor.
@@ -103,13 +102,14 @@ class CompiledStep:
         >>> CompiledStep(step).scan(np.ones((4, 1))).tolist()
         [[1.0], [2.0], [3.0], [4.0]]
         """
-        arrays = [_array(a, self._label(i)) for i, a in enumerate(arguments)]
+        given = self._arrays(arguments, named)
+        arrays = given.values
         count = self._length(arrays)
         rows: list[Any] = []
         result: Any = None
         while len(rows) < count:
-            first = [np.asarray(a[len(rows)]) for a in arrays]
-            runner = next((r for r, _ in self._runners if r.fits(*first)), None)
+            first = given._replace(values=tuple(np.asarray(a[len(rows)]) for a in arrays))
+            runner = next((r for r, _, names in self._runners if _fits(r, names, first)), None)
             if runner is not None:
                 try:
                     found = runner.scan(*(a[len(rows) :] for a in arrays))
@@ -117,12 +117,12 @@ class CompiledStep:
                     self._runners = [pair for pair in self._runners if pair[0] is not runner]
                     continue
                 return self._joined(rows, found, single=runner.single)
-            result = self._record(tuple(first))
+            result = self._record(first)
             rows.append(result if isinstance(result, tuple) else (result,))
         return self._joined(rows, [], single=not isinstance(result, tuple))
 
     @staticmethod
-    def _length(arrays: list[Array]) -> int:
+    def _length(arrays: tuple[Array, ...]) -> int:
         lengths = {len(a) if a.ndim else -1 for a in arrays}
         if len(lengths) != 1 or lengths <= {-1, 0}:
             raise UsageError(
@@ -181,11 +181,7 @@ class CompiledStep:
         """Write `source` to a file."""
         Path(path).write_text(self.source, encoding="utf-8")
 
-    def _label(self, i: int) -> str:
-        """What argument number `i` is called; ``*batches`` gives its name to several."""
-        return self.labels[i] if i < len(self.labels) else f"{(*self.labels, 'x')[-1]}_{i}"
-
-    def _latest(self) -> tuple[Any, Program]:
+    def _latest(self) -> tuple[Any, Program, tuple[str, ...]]:
         if not self._runners:
             raise CaptureError(
                 "the step has not been compiled yet", fix="Call it twice, then look at it."
@@ -200,25 +196,36 @@ class CompiledStep:
 
     # -- which program -----------------------------------------------------------------------
 
-    def _choose(self, *arguments: Any) -> Any:
+    def _choose(self, *arguments: Any, **named: Any) -> Any:
         """Find the program that fits, or record one."""
-        arrays = tuple(_array(a, self._label(i)) for i, a in enumerate(arguments))
-        for i, (runner, _) in enumerate(self._runners):
-            if runner.fits(*arrays):
+        given = self._arrays(arguments, named)
+        for i, (runner, _, names) in enumerate(self._runners):
+            if _fits(runner, names, given):
                 self._runners.insert(0, self._runners.pop(i))
                 self._source = None
-                self._call = runner.call if self._one_count else self._choose
+                self._take(runner)
                 try:
-                    return runner.call(*arrays)
+                    return runner.run(given)
                 except StaleError:
                     self._runners.pop(0)
-                    self._call = self._choose
+                    self.__call__ = self._choose
                     break
-        return self._record(arrays)
+        return self._record(given)
 
-    def _record(self, arrays: tuple[Array, ...]) -> Any:
-        key = tuple((a.shape, a.dtype) for a in arrays)
-        recording = capture(self.step, arrays, tuple(self._label(i) for i in range(len(arrays))))
+    def _take(self, runner: Any) -> None:
+        """Let the next call begin with a program's own function, if that can be called so."""
+        self.__call__ = runner.call if runner.open and self.arguments.fixed else self._choose
+
+    def _arrays(self, arguments: tuple[Any, ...], named: dict[str, Any]) -> Given:
+        """The arguments in the order of the signature, as arrays."""
+        given = self.arguments.given(arguments, named)
+        return given._replace(values=tuple(map(_array, given.values, given.labels)))
+
+    def _record(self, given: Given) -> Any:
+        arrays = given.values
+        key = given.names, tuple((a.shape, a.dtype) for a in arrays)
+        step = self.step if not given.names else lambda *ts: given.passed_to(self.step, ts)
+        recording = capture(step, arrays, given.labels)
         self.captures += 1
         program = passes.run(recording.program, [passes.dead_code, passes.unread_cells])
         found = facts(self.step, recording, program)
@@ -227,24 +234,31 @@ class CompiledStep:
             if kept is not None:
                 del self._pending[i]
                 same(earlier.program, recording.program)
-                self._compile(program, kept, single=not isinstance(recording.result, tuple))
+                self._compile(
+                    program, kept, given.names, single=not isinstance(recording.result, tuple)
+                )
                 break
         else:
             self._pending = [*self._pending[1 - KEPT :], (key, recording, found)]
         result = recording.result
         return tuple(map(Tensor, result)) if isinstance(result, tuple) else Tensor(result)
 
-    def _compile(self, program: Program, kept: list[Fact], *, single: bool) -> None:
+    def _compile(
+        self, program: Program, kept: list[Fact], names: tuple[str, ...], *, single: bool
+    ) -> None:
         runner: Any
+        slow = self._choose
         if self.backend == "jax":
-            runner = XlaStep(program, kept, single=single, slow=self._choose, devices=self.devices)
+            runner = XlaStep(program, kept, single=single, slow=slow, devices=self.devices)
         else:
-            runner = Runner(optimised(program), kept, single=single, slow=self._choose)
+            runner = Runner(
+                optimised(program), kept, single=single, slow=slow, arguments=self.arguments
+            )
         runner.program.forget()
         program.forget()
-        self._runners.insert(0, (runner, program))
+        self._runners.insert(0, (runner, program, names))
         self._source = None
-        self._call = runner.call if self._one_count else self._choose
+        self._take(runner)
         if len(self._runners) > KEPT:
             self._runners.pop()
             warnings.warn(
@@ -253,6 +267,10 @@ class CompiledStep:
                 TrainingWarning,
                 stacklevel=4,
             )
+
+
+def _fits(runner: Any, names: tuple[str, ...], given: Given) -> bool:
+    return names == given.names and bool(runner.fits(*given.values))
 
 
 def _array(a: Any, label: str) -> Array:

@@ -15,13 +15,14 @@ import numpy as np
 
 from tinygrad_mlp.ops import Array
 from tinygrad_mlp.origin import tick
+from tinygrad_mlp.program.arguments import Arguments, Given, WayIn, missing
 from tinygrad_mlp.program.buffers import Made, buffered
 from tinygrad_mlp.program.guards import Fact, checker, tests
-from tinygrad_mlp.program.ir import Cell, Program
-from tinygrad_mlp.program.memory import lives_on
+from tinygrad_mlp.program.ir import Cell, Program, Var
+from tinygrad_mlp.program.memory import Region, lives_on
 from tinygrad_mlp.program.passes import unclamped
 from tinygrad_mlp.program.scalars import scalars
-from tinygrad_mlp.tensor import Tensor
+from tinygrad_mlp.tensor import NOTHING, Tensor
 
 __all__ = ["Runner", "StaleError"]
 
@@ -40,10 +41,17 @@ class Runner:
         kept: What it relies on.
         single: Whether it returns one thing and not a tuple.
         slow: What to call with the arguments when a guard does not hold.
+        arguments: How it is called.
     """
 
     def __init__(
-        self, program: Program, kept: list[Fact], *, single: bool, slow: Callable[..., Any]
+        self,
+        program: Program,
+        kept: list[Fact],
+        *,
+        single: bool,
+        slow: Callable[..., Any],
+        arguments: Arguments,
     ) -> None:
         self.program = program
         self.made: Made = buffered(program)
@@ -53,23 +61,43 @@ class Runner:
         self.cells = [cell for region in self.made.regions for cell in region.cells]
         self.rest = [c for c in program.writes if not lives_on(c)]
         self.space: dict[str, Any] = {}
-        self._home()
+        self._move()
         self.single = single
-        self.text = self._write(kept, single=single, slow=slow)
-        exec(compile(self.text, "<compiled step>", "exec"), self.space)
+        self._names(slow)
+        way_in = arguments.way_in(len(program.inputs))
+        self._write(kept, way_in, single=single)  # now all names inside are known
+        way_in = arguments.way_in(len(program.inputs), {*self.space, *_WORDS})
+        self.open = way_in.open
+        self.text = self._write(kept, way_in, single=single)
+        exec(compile(self.text, _FILE, "exec"), self.space)
+        self._count()
         self.call: Callable[..., Any] = self.space["call"]
+        self.call.__qualname__ = arguments.name  # where Python itself refuses a call
         self.fits = checker(program, kept)
+
+    def run(self, given: Given) -> Any:
+        """One step."""
+        return given.passed_to(self.call) if self.open else self.call(*given.values)
 
     # -- memory ------------------------------------------------------------------------------
 
     def _home(self) -> None:
         """New memory for all state; then count who holds it: nobody but the tensors and us."""
         self._move()
-        self.space["counts"] = [*map(sys.getrefcount, self.space["held"])]
+        self._count()
+
+    def _count(self) -> None:
+        space = self.space
+        space["counts"] = [*map(sys.getrefcount, space["held"])]
+        space["total"] = space["holders"]()
 
     def _move(self) -> None:
-        """New memory for all state, with what the tensors hold in it."""
-        flats = [np.empty(region.size, region.dtype) for region in self.made.regions]
+        """New memory for all state, with what the tensors hold in it.
+
+        All regions are cut from one array, which is what every view of the memory holds on to,
+        views of views too.
+        """
+        whole, flats = _cut(self.made.regions)
         views: list[Array] = []
         for flat, region in zip(flats, self.made.regions, strict=True):
             for cell, start, end in region.spans():
@@ -84,7 +112,8 @@ class Runner:
         space["step"], space["epoch"] = (
             self._make_scalars(*flats) if self._make_scalars else (self.careful, None)
         )
-        space["held"] = [*views, *flats]
+        space["held"] = [*views, whole]
+        space["memory"] = whole
         for i, (cell, view) in enumerate(zip(self.cells, views, strict=True)):
             setattr(cell.owner, _SLOT[cell.slot], view)
             space[f"view_{i}"] = view
@@ -139,20 +168,24 @@ class Runner:
 
     # -- the function that is called ---------------------------------------------------------
 
-    def _write(self, kept: list[Fact], *, single: bool, slow: Callable[..., Any]) -> str:
-        """The source of ``call``: guards, the step, and its results as tensors."""
+    def _names(self, slow: Callable[..., Any]) -> None:
+        """What the source of ``call`` calls things."""
         space = self.space
         space.update(
-            Tensor=Tensor, array=np.asarray, getrefcount=sys.getrefcount, settle=self.settle,
-            slow=slow, leaf=leaf,
+            ndarray=np.ndarray, Tensor=Tensor, array=np.array, asarray=np.asarray, new=_new,
+            nothing=NOTHING, tick=tick, getrefcount=sys.getrefcount, settle=self.settle, slow=slow,
+            leaf=leaf, missing=missing,
         )  # fmt: skip
-        names = [f"x{i}" for i in range(len(self.program.inputs))]
-        test = " and ".join(tests(self.program, kept, space)) or "True"
         for i, cell in enumerate([*self.cells, *self.rest]):
             space[f"owner_{i}"] = cell.owner
+
+    def _write(self, kept: list[Fact], way_in: WayIn, *, single: bool) -> str:
+        """The source of ``call``: guards, the step, and its results as tensors."""
         slots = {i: _SLOT[c.slot] for i, c in enumerate([*self.cells, *self.rest])}
         arguments = [self._argument(i, c) for i, c in enumerate(self.made.arguments)]
         prepare, finish = self._prepare(slots), self._finish(slots)
+        names = way_in.names
+        test = tests(self.program, kept, self.space, names)
         given = ", ".join([*names, *arguments])
         run = [f"results = step({given})"]
         if self._make_scalars:
@@ -162,38 +195,55 @@ class Runner:
                 "except (ArithmeticError, ValueError):",
                 f"    results = careful({given})",
             ]
-        give = "leaf(array(results))"
-        if not single:
-            alone = len(self.program.outputs) == 1
-            give = f"({give},)" if alone else "tuple([leaf(array(r)) for r in results])"
         unpack = []
         for n in names:
-            test = test.replace(f"type({n}) is ndarray and ", "")
             unpack += [
                 f"if type({n}) is not ndarray:",
                 f"    if type({n}) is not Tensor or {n}.op is not None:",
-                f"        return slow({', '.join(names)})",
+                f"        return slow({way_in.passed})",
                 f"    {n} = {n}._data",
             ]
         guard = [
             "try:",
-            f"    ready = {test}",
+            *_lines("    ready = ", "and", [*way_in.tests, *test]),
             "except Exception:",
             "    ready = False",
             "if not ready:",
-            f"    return slow({', '.join(names)})",
+            f"    return slow({way_in.passed})",
         ]
         parts = {
-            f"def call({', '.join(names)}):": [
-                *unpack, *guard, *prepare, *run, *finish, f"return {give}",
+            f"def call({way_in.parameters}):": [
+                *unpack, *guard, *prepare, *run, *finish, *self._give(single=single),
             ],
             "def prepare():": prepare,
+            "def holders():": [f"return {self._holders()}"],
             "def finish():": finish or ["return None"],
             "def given():": [f"return ({', '.join(arguments)}{',' * (len(arguments) == 1)})"],
         }  # fmt: skip
         return "\n".join(
             line for head, body in parts.items() for line in (head, *(f"    {b}" for b in body))
         )
+
+    def _give(self, *, single: bool) -> list[str]:
+        """The results as tensors. One is made on the spot, which saves a call."""
+        outputs = self.program.outputs
+        if not single:
+            several = "tuple([leaf(asarray(r)) for r in results])"
+            return [f"return {'(leaf(asarray(results)),)' if len(outputs) == 1 else several}"]
+        numbers = all(np.ndim(v.value if type(v) is Var else v) == 0 for v in outputs)
+        return [
+            "result = new(Tensor)",
+            f"result._data = {'array' if numbers else 'asarray'}(results)",
+            *(f"result.{line}" for line in _LEAF),
+            "return result",
+        ]
+
+    def _holders(self) -> str:
+        """How many hold the memory. While the tensors hold theirs, a sum can only grow."""
+        views = [f"view_{i}" for i in range(len(self.cells))]
+        if len(views) > _FEW:
+            return "sum(map(getrefcount, held))"
+        return " + ".join(f"getrefcount({name})" for name in [*views, "memory"])
 
     def _prepare(self, slots: dict[int, str]) -> list[str]:
         """Gradients that are written anew show at once; then see who holds the memory."""
@@ -203,13 +253,13 @@ class Runner:
             for i in range(len(self.cells))
             if i not in grads
         ]
-        dirty.append("[*map(getrefcount, held)] != counts")
+        dirty.append(f"{self._holders()} != total")
         moved = {id(c.owner) for c in self.cells if c.slot == "data"}
         return [
             *(f"owner_{i}._grad = view_{i}" for i in grads),
             # An eager step may follow: let it see that these gradients are new.
             *(f"owner_{i}.stale = False" for i in grads if id(self.cells[i].owner) not in moved),
-            f"if {' or '.join(dirty)}:",
+            *_lines("if ", "or", dirty, ":"),
             "    settle()",
         ]
 
@@ -242,8 +292,48 @@ def _built(text: str, constants: dict[str, Array]) -> dict[str, Any]:
     return space
 
 
+def _cut(regions: list[Region]) -> tuple[Array, list[Array]]:
+    """One array of bytes, and in it an array for each region; each begins a line of the cache."""
+    sizes = [region.size * region.dtype.itemsize for region in regions]
+    starts = [0, *np.cumsum([-(-size // _LINE) * _LINE for size in sizes]).tolist()]
+    whole = np.empty(starts[-1] + _LINE, np.uint8)
+    first = -whole.ctypes.data % _LINE
+    return whole, [
+        whole[first + start : first + start + size].view(region.dtype)
+        for region, start, size in zip(regions, starts, sizes, strict=False)
+    ]
+
+
+def _lines(head: str, word: str, conditions: list[str], tail: str = "") -> list[str]:
+    """A condition over several lines, each joined to the rest by a word."""
+    if len(conditions) < 2:
+        return [f"{head}{' '.join(conditions) or 'True'}{tail}"]
+    inner = " " * (len(head) - len(head.lstrip()))
+    first, *rest = conditions
+    return [
+        f"{head}(",
+        f"{inner}    {first}",
+        *(f"{inner}    {word} {condition}" for condition in rest),
+        f"{inner}){tail}",
+    ]
+
+
+_FEW = 40
+_LINE = 64
+_FILE = __file__.removesuffix("runner.py") + "<compiled step>"  # no line in it is the user's
+_WORDS = ("ready", "results", "result", "type", "sum", "map", "tuple", "Exception",
+          "ArithmeticError", "ValueError", "total", "counts", "prepare", "finish", "given",
+          "holders", "call")  # fmt: skip
 _new = object.__new__
-_NOTHING: dict[str, Any] = {}
+_LEAF = (
+    "_grad = result.name = result.op = result.hooks = result.site = result.scope = None",
+    "requires_grad = result.stale = False",
+    "inputs = result.values = ()",
+    "attrs = nothing",
+    "birth = tick()",
+    "written = 0",
+)
+"""What the slots of a tensor without history hold, besides its data."""
 
 
 def leaf(array: Array) -> Tensor:
@@ -251,9 +341,9 @@ def leaf(array: Array) -> Tensor:
     t: Tensor = _new(Tensor)
     t._data = array
     t._grad = t.name = t.op = t.hooks = t.site = t.scope = None
-    t.requires_grad = False
+    t.requires_grad = t.stale = False
     t.inputs = t.values = ()
-    t.attrs = _NOTHING
+    t.attrs = NOTHING
     t.birth = tick()
     t.written = 0
     return t

@@ -14,6 +14,7 @@ import numpy as np
 
 from tinygrad_mlp.errors import CaptureError, MissingExtraError, ShapeError
 from tinygrad_mlp.ops import Array
+from tinygrad_mlp.program.arguments import Given
 from tinygrad_mlp.program.guards import Fact, checker
 from tinygrad_mlp.program.ir import Program
 from tinygrad_mlp.program.memory import lives_on
@@ -136,8 +137,16 @@ class XlaStep:
 
     # -- running -----------------------------------------------------------------------------
 
-    def call(self, *arguments: Any) -> Any:
+    open = True  # whatever it is called with, `call` finds out whether it fits
+
+    def run(self, given: Given) -> Any:
         """One step."""
+        return self.call(*given.values)
+
+    def call(self, *arguments: Any, **named: Any) -> Any:
+        """One step, if the arguments fit."""
+        if named:
+            return self.slow(*arguments, **named)
         arrays = [x._data if isinstance(x, Tensor) and x.op is None else x for x in arguments]
         if not self.fits(*arrays):
             return self.slow(*arguments)
