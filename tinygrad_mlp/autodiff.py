@@ -28,6 +28,7 @@ __all__ = ["FREED", "backpropagate", "enable_grad", "grad_enabled", "no_grad", "
 
 grad_enabled: ContextVar[bool] = ContextVar("grad_enabled", default=True)
 
+ndarray = np.ndarray
 FREED = Op("freed", lambda: None, doc="Stands in a node whose history is gone.", listed=False)
 
 
@@ -125,7 +126,7 @@ def pullback(op: Op, i: int, g: Array, values: tuple[Array, ...], attrs: Attrs) 
 def _unbroadcast(op: Op, i: int, gradient: Array, shape: tuple[int, ...]) -> Array:
     """Add up the entries of `gradient` that belong to one entry of an input of this shape."""
     try:
-        if type(gradient) is np.ndarray:
+        if type(gradient) is ndarray:
             return sum_to.forward(gradient, shape)
         return sum_to.apply((gradient,), {"shape": shape})
     except (ValueError, IndexError) as error:
@@ -166,7 +167,7 @@ def backpropagate(  # noqa: C901, PLR0912, PLR0915 - the one hot loop, a screen 
     leaves: list[Node] = []
     if root.op is None:
         queue, leaves = leaves, [root]
-        seed = _own(seed, seed)
+        seed = seed.copy() if type(seed) is ndarray else seed
     waiting = {birth: seed}  # gradients on their way, by the birth of their node
     ours: set[int] = set()  # of these, arrays that this loop made and may add into
     while queue:
@@ -197,11 +198,12 @@ def backpropagate(  # noqa: C901, PLR0912, PLR0915 - the one hot loop, a screen 
                 raise _misfit(error, node, i) from error
             key = x.birth
             if key not in waiting:
-                if x.op is None:
-                    leaves.append(x)
-                    gradient = _own(gradient, g)
-                else:
+                if x.op is not None:
                     heappush(queue, (-key, x))
+                else:  # a leaf's gradient is its own array: copy what a rule only passed on
+                    leaves.append(x)
+                    if type(gradient) is ndarray and (gradient is g or gradient.base is not None):
+                        gradient = gradient.copy()
                 waiting[key] = gradient
             elif key in ours:
                 waiting[key] += gradient
@@ -232,13 +234,6 @@ def _hooked(node: Node, g: Array) -> Array:
         if changed is not None:
             g = changed.copy() if type(changed) is np.ndarray else changed
     return g
-
-
-def _own(gradient: Array, g: Array) -> Array:
-    """A leaf's gradient is its own array: copy what a rule only passed on."""
-    if type(gradient) is np.ndarray and (gradient is g or gradient.base is not None):
-        return gradient.copy()
-    return gradient
 
 
 def _misfit(error: GradientError, node: Node, i: int) -> GradientError:
@@ -283,7 +278,8 @@ def _overwritten(x: Node, node: Node) -> InPlaceError:
 def first_gradient(root: Node, gradient: Any) -> Any:
     """The gradient to start from: 1 for a scalar, else what the caller gives."""
     if gradient is None:
-        if root.size != 1:
+        shape = root.shape
+        if shape and root.size != 1:
             name = title(root) or "loss"
             raise ShapeError(
                 f"backward() needs one number, but {name!r} has shape {root.shape}",
@@ -294,7 +290,7 @@ def first_gradient(root: Node, gradient: Any) -> Any:
                 fix=f"Use {name}.sum() or {name}.mean(), or pass gradient= of shape {root.shape}.",
             )
         one = root.dtype.type(1)
-        return one if root.ndim == 0 else np.full(root.shape, one)
+        return np.full(shape, one) if shape else one
     if np.shape(gradient) != root.shape:
         raise ShapeError(
             f"gradient= has shape {np.shape(gradient)}, but {describe(root)} has {root.shape}",

@@ -26,7 +26,7 @@ from tinygrad_mlp.ops.arithmetic import add
 from tinygrad_mlp.origin import Scope, Site, here, tick, user_site
 from tinygrad_mlp.refusals import refused, unreachable
 
-__all__ = ["Tensor", "astensor", "record", "tensor"]
+__all__ = ["Tensor", "astensor", "leaf", "record", "tensor"]
 
 ndarray = np.ndarray
 NUMBERS = frozenset((float, int, bool))
@@ -403,7 +403,28 @@ tensor = Tensor
 
 def astensor(value: Any, *, copy: bool = True) -> Tensor:
     """`value` as a tensor; a tensor stays the tensor it is."""
-    return value if isinstance(value, Tensor) else Tensor(value, copy=copy)
+    if isinstance(value, Tensor):
+        return value
+    if type(value) is ndarray and value.dtype.kind in "fbiu":
+        scope = here.scope
+        site = (scope and scope[2]) or user_site()
+        return leaf(value.copy() if copy else value, scope, site)
+    return Tensor(value, copy=copy)
+
+
+def leaf(array: Array, scope: Scope = None, site: Site = None) -> Tensor:
+    """A tensor without history around an array that is its own: what `Tensor` makes, sooner."""
+    t: Tensor = _new(Tensor)
+    t._data = array
+    t._grad = t.name = t.op = t.hooks = None
+    t.requires_grad = t.stale = False
+    t.inputs = t.values = ()
+    t.attrs = NOTHING
+    t.birth = tick()
+    t.written = 0
+    t.scope = scope
+    t.site = site
+    return t
 
 
 # -- recording -------------------------------------------------------------------------------
