@@ -71,6 +71,37 @@ def test_large_arrays_are_worked_on_in_pieces(sizes, optimiser):
     assert "in blocks" in compiled.executed["buffers"]
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("size", [3, 70, 400])
+def test_rows_and_columns_beside_a_matrix(size, dtype):
+    """Small ones are written out, since NumPy is slow to begin with different shapes."""
+    rng = np.random.default_rng(0)
+    shapes = [(size,), (1, size), (size, 1), (1, 1), (1,)]
+    parts = [tg.Tensor(rng.random(s).astype(dtype), requires_grad=True) for s in shapes]
+
+    def step(x):
+        y = x
+        for part in parts:
+            y = np.maximum(y * part + part - part / 2, part)
+        loss = (y * y).mean()
+        for part in parts:
+            part.grad = None
+        loss.backward()
+        for part in parts:
+            part.data = part.data - 0.1 * part.grad
+        return loss
+
+    compiled = tg.compile(step)
+    x = rng.random((size, size)).astype(dtype)
+    start = [part.data for part in parts]
+    expected = [step(tg.Tensor(x)).item() for _ in range(5)]
+    for part, data in zip(parts, start, strict=True):
+        part.data = data
+    assert_close([compiled(x).item() for _ in range(5)], expected, 1e-5 if size > 3 else 1e-6)
+    if size == 70:
+        assert "_spread[...] = " in compiled.executed["buffers"]
+
+
 def test_eager_and_compiled_steps_mix_freely():
     ours, theirs = pair(mlp())
     compiled = tg.compile(ours.step)

@@ -46,6 +46,7 @@ def buffered(program: Program) -> Made:
 
 
 _SPREAD = 1 << 16
+_REPEATED = 1 << 17
 
 
 class _Emitter(Allocator):
@@ -87,7 +88,11 @@ class _Emitter(Allocator):
         elif how in {"ufunc", "dot", "reduce"}:
             out = self._memory(number, e)
             if how == "ufunc":
-                operand = self._spread if e.op.name in {"minimum", "maximum"} else self._alone
+                operand = self._spread if e.op.name in {"minimum", "maximum"} else self._beside
+                if getattr(
+                    e.op.forward, "signature", None
+                ):  # a product of matrices: shapes of their own
+                    operand = self._operand
                 self._ufunc(e, [operand(x, e.output) for x in e.inputs], out)
             elif how == "dot":
                 self._dot(e, out)
@@ -140,18 +145,10 @@ class _Emitter(Allocator):
             packs = set(self.pack_names.values())
             call.rows, call.row, call.cut = flat, 1, {x for x in (*operands, out) if x in packs}
         elif y.ndim:
-            whole = {
-                self.names[id(x)]
-                for x in e.inputs
-                if type(x) is Var and id(x) in self.static and x.shape == y.shape
-            }
-            spread = all(
-                type(x) is not Var or id(x) in self.static or x.ndim == 0 for x in e.inputs
-            ) and all(
-                type(x) is not Var or x.shape == y.shape or x.ndim < y.ndim or x.shape[0] == 1
-                for x in e.inputs
-            )
-            if spread:
+            shaped = list(zip(e.inputs, operands, strict=True))
+            whole = {name for x, name in shaped if np.shape(_value(x)) == y.shape}
+            fixed = all(type(x) is not Var or id(x) in self.static or x.ndim == 0 for x in e.inputs)
+            if fixed and all(name in whole or _repeats(_value(x), y) for x, name in shaped):
                 call.rows, call.row, call.cut = y.shape[0], y.size // y.shape[0], {*whole, out}
         call.itemsize = y.dtype.itemsize
         self.calls[len(self.writer.lines)] = call
@@ -188,17 +185,29 @@ class _Emitter(Allocator):
             )
         return self.writer._constant(np.asarray(x))
 
-    def _alone(self, x: Any, y: Var) -> str:
-        """As `_operand`; one number in an array is faster without its axes."""
+    def _beside(self, x: Any, y: Var) -> str:
+        """As `_operand`; one number is faster without its axes, and a row beside rows of it.
+
+        NumPy takes half a microsecond to begin with operands of different shapes, but not to
+        assign one to another.
+        """
         name = self._operand(x, y)
-        single = type(x) is Var and x.size == 1 < y.size and id(x) in self.static and x.ndim
-        return self._once(f"{name}.reshape(())", name) if single else name
+        if type(x) is not Var or not x.ndim or x.size == y.size:
+            return name
+        if x.size == 1:
+            return self._once(f"{name}.reshape(())", name) if id(x) in self.static else name
+        if y.size * x.dtype.itemsize > _REPEATED:
+            return name
+        dtype = literal(x.dtype, 0, self.writer._constant)
+        spread = self._once(f"np.empty({y.shape}, {dtype})  # {name}", f"{name}_spread")
+        self.writer.lines.append(f"{spread}[...] = {name}")
+        return spread
 
     def _spread(self, x: Any, y: Var) -> str:
-        """As `_operand`; minimum and maximum are twice as fast beside a whole array."""
-        number = self._operand(x, y)
+        """As `_beside`; minimum and maximum are twice as fast beside a whole array."""
         if type(x) is Var or np.ndim(x) or y.size > _SPREAD:
-            return number
+            return self._beside(x, y)
+        number = self._operand(x, y)
         return self._once(f"np.full({y.shape}, {number})", "numbers")
 
     @staticmethod
@@ -238,3 +247,12 @@ class _Emitter(Allocator):
             return self.writer.text(v)
         name = self._operand(v, None)
         return f"{name}.copy()" if v.ndim else name
+
+
+def _value(x: Any) -> Any:
+    return x.value if type(x) is Var else x
+
+
+def _repeats(value: Any, y: Var) -> bool:
+    """Whether every row of `y` meets the same of it."""
+    return np.ndim(value) < y.ndim or np.shape(value)[0] == 1
