@@ -48,9 +48,8 @@ the user's, so its nodes take this one over instead of looking for it once more.
 
 
 class _Here(threading.local):
-    scope: Scope = None
-
     def __init__(self) -> None:
+        self.scope: Scope = None
         self.past: deque[int] = deque((0, 0, 0), maxlen=50)
 
 
