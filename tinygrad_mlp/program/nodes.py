@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from itertools import combinations
 from typing import Any, ClassVar, NoReturn
 
-__all__ = ["LARGEST", "Book", "Node", "TooMuchError", "functions"]
+__all__ = ["LARGEST", "Book", "Node", "TooMuchError", "counted", "functions", "shared_products"]
 
 LARGEST = 600
 """How many operations are few."""
 
 SUM, PRODUCT, SIGN, ATOM = range(1, 5)
+_TIMES = "{} * {}"
 
 
 class TooMuchError(Exception):
@@ -90,7 +92,7 @@ class Book:
         for one, other in ((a, b), (b, a)):
             if not isinstance(one, Node) and one == 1:
                 return other
-        return self.node("{} * {}", (a, b), PRODUCT)
+        return self.node(_TIMES, (a, b), PRODUCT)
 
     def atom(self, name: str) -> Node:
         """A number that is given."""
@@ -161,3 +163,66 @@ def functions(book: Book) -> dict[str, tuple[Callable[..., Any], int]]:
              "equal": "==", "not_equal": "!="}  # fmt: skip
     table |= {name: (book.test(sign), 2) for name, sign in signs.items()}
     return table
+
+
+def counted(ends: list[Node]) -> dict[int, int]:
+    """How often each node that `ends` need is used, by ``id``."""
+    uses: dict[int, int] = {}
+    waiting = []
+    for n in ends:
+        uses[id(n)] = uses.get(id(n), 0) + 1
+        waiting.append(n)
+    seen: set[int] = set()
+    while waiting:
+        node = waiting.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        several = 2 if "{0}" in node.template else 1
+        for a in node.args:
+            if isinstance(a, Node):
+                uses[id(a)] = uses.get(id(a), 0) + several
+                waiting.append(a)
+    return uses
+
+
+def shared_products(book: Book, ends: list[Node]) -> None:
+    """Begin a long product with one that is computed anyway, where there is one.
+
+    ``(d w) (s (1 - s))`` becomes ``(d s) w (1 - s)`` where ``d s`` is a gradient. The order of a
+    product changes its last bits.
+    """
+    uses = counted(ends)
+    order: list[Node] = []
+    known: dict[frozenset[int], Node] = {}
+    for node in book.order:
+        if node.template == _TIMES and id(node) in uses:
+            factors = _factors(node, uses, inside=False)
+            pairs = combinations(range(len(factors)), 2) if len(factors) > 2 else ()
+            for i, j in pairs:
+                done = known.get(frozenset((id(factors[i]), id(factors[j]))))
+                if done is None or id(done) in _within(node):
+                    continue
+                *rest, last = (f for k, f in enumerate(factors) if k not in {i, j})
+                for factor in rest:
+                    done = Node(book, _TIMES, (done, factor), PRODUCT)
+                    order.append(done)
+                node.args = (done, last)
+                break
+            else:
+                known[frozenset(map(id, node.args))] = node
+        order.append(node)
+    book.order = order
+
+
+def _factors(x: Any, uses: dict[int, int], *, inside: bool = True) -> list[Any]:
+    """What a product is the product of, through products that nobody else uses."""
+    if not isinstance(x, Node) or x.template != _TIMES or (inside and uses.get(id(x)) != 1):
+        return [x]
+    return [f for a in x.args for f in _factors(a, uses)]
+
+
+def _within(node: Node) -> set[int]:
+    """The products that a product is made of."""
+    inner = [a for a in node.args if isinstance(a, Node) and a.template == _TIMES]
+    return {id(a) for a in inner}.union(*map(_within, inner))

@@ -20,7 +20,17 @@ from tinygrad_mlp.program.buffers import Made
 from tinygrad_mlp.program.ir import Equation, Program, Var
 from tinygrad_mlp.program.memory import Region
 from tinygrad_mlp.program.naming import Names, identifier
-from tinygrad_mlp.program.nodes import ATOM, LARGEST, SUM, Book, Node, TooMuchError, functions
+from tinygrad_mlp.program.nodes import (
+    ATOM,
+    LARGEST,
+    SUM,
+    Book,
+    Node,
+    TooMuchError,
+    counted,
+    functions,
+    shared_products,
+)
 from tinygrad_mlp.program.writer import bare_or_tuple, tuple_text, wrapped
 
 __all__ = ["scalars"]
@@ -49,7 +59,7 @@ class _Scalariser:
             if isinstance(cell.before.value, np.ndarray):
                 name, pattern = self._given(cell.before)
                 numbers.append(name)
-                reads.append(f"{pattern} = {name}.tolist()")
+                reads.append(_taken(name, pattern))
                 continue
             numbers.append(self.names.fresh(cell.name))
             self.values[id(cell.before)] = self.book.atom(numbers[-1])
@@ -67,22 +77,20 @@ class _Scalariser:
             list(wrapped(f"pack_{name}", [name, "0", *map(write, nodes)], ""))
             for (name, _), nodes in zip(regions, state, strict=True)
         ]
-        targets = ", ".join(atom for _, atoms in regions for atom in atoms)
-        after = [f"{targets}, = {', '.join(write(n) for nodes in state for n in nodes)},"]
-        after = after if targets else []
+        after, last = self._kept(regions, state, write)
         used = self._read()
         for (name, atoms), region in zip(regions, self.made.regions, strict=True):
             if any(id(c.before) in used for c in region.cells):
                 reads.append(f"{', '.join(atoms)}, = {name}.tolist()")
         names = [name for name, _ in arrays]
-        body = [*(f"{pattern} = {name}.tolist()" for name, pattern in arrays), *reads, *lines,
+        body = [*(_taken(name, pattern) for name, pattern in arrays), *reads, *lines,
                 *(line for pack in packs for line in pack), f"return {results}"]  # fmt: skip
         rows = ", ".join(f"{name}.tolist()" for name in names)
         loop = [*reads, "results = []", "keep = results.append",
                 f"for {tuple_text(p for _, p in arrays)} in zip({rows}):",
                 *(f"    {line}" for line in [*lines, f"keep({results})", *after]),
-                *(line for (name, atoms), pack in zip(regions, packs, strict=True)
-                  for line in wrapped(f"pack_{name}", [name, "0", *atoms], "")),
+                *(line for (name, _), nodes in zip(regions, last, strict=True)
+                  for line in wrapped(f"pack_{name}", [name, "0", *nodes], "")),
                 "return results"]  # fmt: skip
         given = [*names, *numbers]
         return "\n".join([
@@ -104,6 +112,35 @@ class _Scalariser:
             "    return step, epoch",
             "",
         ])  # fmt: skip
+
+    def _kept(
+        self,
+        regions: list[tuple[str, list[str]]],
+        state: list[list[Any]],
+        write: Callable[[Any], str],
+    ) -> tuple[list[str], list[list[str]]]:
+        """What a round of the loop leaves to the next one, and what the last round leaves behind.
+
+        What the next round does not read and has a name of its own stays where it is.
+        """
+        read = self._read()
+        moves: list[tuple[str, Any]] = []
+        last: list[list[str]] = []
+        for (_, atoms), region, nodes in zip(regions, self.made.regions, state, strict=True):
+            flags = [id(c.before) in read for c in region.cells for _ in range(c.after.size)]
+            last.append([])
+            for atom, node, again in zip(atoms, nodes, flags, strict=True):
+                stays = not again and isinstance(node, Node) and bool(node.name and node.args)
+                last[-1].append(node.name if stays else atom)
+                if not stays:
+                    moves.append((atom, node))
+        moved: set[str] = set()
+        for atom, node in moves:
+            if moved & _mentioned(node):  # what it was before: all at once
+                left, right = zip(*((a, write(n)) for a, n in moves), strict=True)
+                return [f"{', '.join(left)} = {', '.join(right)}"], last
+            moved.add(atom)
+        return [f"{atom} = {write(node)}" for atom, node in moves], last
 
     # -- what is given -----------------------------------------------------------------------
 
@@ -198,27 +235,14 @@ _MATH = ("exp", "log", "sqrt", "sin", "cos", "tanh", "log1p", "expm1")
 # -- text ------------------------------------------------------------------------------------
 
 
-def _lines(  # noqa: C901 - count the uses, then write
+def _lines(
     book: Book, names: Names, hints: dict[int, str], results: list[Any]
 ) -> tuple[list[str], Callable[[Any], str]]:
     """The lines that compute what is needed, and how a node is written after them."""
     ends = [n for r in results for n in _nodes(r)]
-    uses: dict[int, int] = {}
-    waiting = list(ends)
-    for n in ends:
-        uses[id(n)] = uses.get(id(n), 0) + 1
-    seen: set[int] = set()
-    while waiting:
-        node = waiting.pop()
-        if id(node) in seen:
-            continue
-        seen.add(id(node))
-        several = 2 if "{0}" in node.template else 1
-        for a in node.args:
-            if isinstance(a, Node):
-                uses[id(a)] = uses.get(id(a), 0) + several
-                waiting.append(a)
-    live = [n for n in book.order if id(n) in seen]
+    shared_products(book, ends)
+    uses = counted(ends)
+    live = [n for n in book.order if id(n) in uses]
     if len(live) > LARGEST:
         raise TooMuchError
     lines: list[str] = []
@@ -251,11 +275,25 @@ def _nodes(x: Any) -> list[Node]:
     return [n for n in np.ravel(np.asarray(x, object)) if isinstance(n, Node)]
 
 
+def _mentioned(x: Any) -> set[str]:
+    """The names in the text of a node."""
+    if not isinstance(x, Node):
+        return set()
+    return {x.name} if x.name else set().union(*map(_mentioned, x.args))
+
+
 def _pattern(x: Array) -> str:
     """The names of an array as something to assign ``x.tolist()`` to."""
     if not isinstance(x, np.ndarray):
         return str(x.name)
     return "[" + ", ".join(_pattern(item) for item in x) + "]"
+
+
+def _taken(name: str, pattern: str) -> str:
+    """The line that takes the numbers out of an array."""
+    if pattern.count("[") == 0 or "," in pattern:
+        return f"{pattern} = {name}.tolist()"
+    return f"{pattern.strip('[]')} = {name}.item()"
 
 
 def _nested(x: Any, write: Callable[[Any], str], outside: str) -> str:
