@@ -72,7 +72,7 @@ def not_finite(loss: Node) -> None:
 def out_of_date(leaves: Sequence[Node]) -> None:
     """Warn: gradients were added to gradients of values that have changed since."""
     first = leaves[0]
-    if type(first).__name__ == "Parameter" and not first.name:
+    if first.role == "Parameter" and not first.name:
         count = len(leaves)
         who = f"{count} parameter{'' if count == 1 else 's'}"
     else:

@@ -86,7 +86,7 @@ def test_the_scope_is_that_of_the_innermost_call_and_is_put_back_after_an_error(
 def test_copies_and_pickles_are_models_of_their_own():
     model = Nested()
     for twin in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):  # noqa: S301
-        assert type(twin.scale) is nn.Parameter
+        assert isinstance(twin.scale, nn.Parameter)
         twin.scale.data = twin.scale.data + 1
         assert model.scale.item() == 1.5
         assert list(twin.state_dict()) == NAMES

@@ -93,10 +93,9 @@ def _not_wanted(t: Node, say: Say) -> Why:
     found = cut(t)
     if found is not None:
         return _cut(found, "it was", say)
-    kind = type(t).__name__
-    if kind == "Buffer":
+    if t.role == "Buffer":
         return say("buffer", "a buffer is kept but not trained", fix="Make it a Parameter.")
-    if kind == "Parameter":
+    if t.role == "Parameter":
         return say(
             "frozen", "it is frozen (requires_grad is False)", fix="Set requires_grad = True."
         )

@@ -8,14 +8,20 @@ from __future__ import annotations
 
 from typing import Any, final
 
-from tinygrad_mlp.ops import READERS
-from tinygrad_mlp.tensor import Tensor, record
+from tinygrad_mlp.tensor import Tensor
 
 __all__ = ["Buffer", "Parameter"]
 
 
+class _Role(type):
+    """The type of a class that says what a tensor is for: its instances are plain tensors."""
+
+    def __instancecheck__(cls, x: object) -> bool:
+        return isinstance(x, Tensor) and x.role == cls.__name__
+
+
 @final
-class Parameter(Tensor):
+class Parameter(Tensor, metaclass=_Role):
     """A tensor that a module trains: it needs a gradient and has a place in `state_dict`.
 
     Args:
@@ -31,24 +37,30 @@ class Parameter(Tensor):
 
     __slots__ = ()
 
-    def __init__(
-        self,
+    def __new__(  # type: ignore[misc] # a tensor in that role
+        cls,
         data: Any,
         requires_grad: bool = True,
         *,
         name: str | None = None,
         dtype: Any = None,
         copy: bool = True,
-    ) -> None:
-        super().__init__(data, requires_grad, name=name, dtype=dtype, copy=copy)
+    ) -> Tensor:
+        """Make a tensor, and say what it is for."""
+        t = Tensor(data, requires_grad, name=name, dtype=dtype, copy=copy)
+        t.role = "Parameter"
+        return t
 
 
 @final
-class Buffer(Tensor):
+class Buffer(Tensor, metaclass=_Role):
     """A tensor that a module keeps but does not train: it has a place in `state_dict`.
 
     A module changes it by rebinding, ``self.count.data = self.count.data + 1``, so that
     graphs that used the old values stay exact and a compiled step sees the change.
+
+    Args:
+        data, requires_grad, name, dtype, copy: As for `Tensor`.
 
     >>> Buffer([0.0, 0.0])
     Buffer([0., 0.], shape=(2,))
@@ -56,6 +68,16 @@ class Buffer(Tensor):
 
     __slots__ = ()
 
-
-READERS[Parameter] = record
-READERS[Buffer] = record
+    def __new__(  # type: ignore[misc] # a tensor in that role
+        cls,
+        data: Any,
+        requires_grad: bool = False,
+        *,
+        name: str | None = None,
+        dtype: Any = None,
+        copy: bool = True,
+    ) -> Tensor:
+        """Make a tensor, and say what it is for."""
+        t = Tensor(data, requires_grad, name=name, dtype=dtype, copy=copy)
+        t.role = "Buffer"
+        return t

@@ -22,7 +22,7 @@ from tinygrad_mlp.program.ir import Cell, Program, Var
 from tinygrad_mlp.program.memory import Region, lives_on
 from tinygrad_mlp.program.passes import unclamped
 from tinygrad_mlp.program.scalars import scalars
-from tinygrad_mlp.tensor import NOTHING, Tensor
+from tinygrad_mlp.tensor import NOTHING, Tensor, leaf
 
 __all__ = ["Runner", "StaleError"]
 
@@ -327,6 +327,7 @@ _WORDS = ("ready", "results", "result", "type", "sum", "map", "tuple", "Exceptio
 _new = object.__new__
 _LEAF = (
     "_grad = result.name = result.op = result.hooks = result.site = result.scope = None",
+    "role = 'Tensor'",
     "requires_grad = result.stale = False",
     "inputs = result.values = ()",
     "attrs = nothing",
@@ -334,16 +335,3 @@ _LEAF = (
     "written = 0",
 )
 """What the slots of a tensor without history hold, besides its data."""
-
-
-def leaf(array: Array) -> Tensor:
-    """A tensor without history, made faster than by calling `Tensor`."""
-    t: Tensor = _new(Tensor)
-    t._data = array
-    t._grad = t.name = t.op = t.hooks = t.site = t.scope = None
-    t.requires_grad = t.stale = False
-    t.inputs = t.values = ()
-    t.attrs = NOTHING
-    t.birth = tick()
-    t.written = 0
-    return t
