@@ -6,7 +6,7 @@ modules do with them: `module.py` finds both wherever a module keeps them.
 
 from __future__ import annotations
 
-from typing import Any, final
+from typing import Any, Self, final
 
 from tinygrad_mlp.tensor import Tensor
 
@@ -37,7 +37,7 @@ class Parameter(Tensor, metaclass=_Role):
 
     __slots__ = ()
 
-    def __new__(  # type: ignore[misc] # a tensor in that role
+    def __new__(
         cls,
         data: Any,
         requires_grad: bool = True,
@@ -45,11 +45,11 @@ class Parameter(Tensor, metaclass=_Role):
         name: str | None = None,
         dtype: Any = None,
         copy: bool = True,
-    ) -> Tensor:
+    ) -> Self:
         """Make a tensor, and say what it is for."""
         t = Tensor(data, requires_grad, name=name, dtype=dtype, copy=copy)
         t.role = "Parameter"
-        return t
+        return t  # type: ignore[return-value] # it passes for one
 
 
 @final
@@ -68,7 +68,7 @@ class Buffer(Tensor, metaclass=_Role):
 
     __slots__ = ()
 
-    def __new__(  # type: ignore[misc] # a tensor in that role
+    def __new__(
         cls,
         data: Any,
         requires_grad: bool = False,
@@ -76,8 +76,8 @@ class Buffer(Tensor, metaclass=_Role):
         name: str | None = None,
         dtype: Any = None,
         copy: bool = True,
-    ) -> Tensor:
+    ) -> Self:
         """Make a tensor, and say what it is for."""
         t = Tensor(data, requires_grad, name=name, dtype=dtype, copy=copy)
         t.role = "Buffer"
-        return t
+        return t  # type: ignore[return-value] # it passes for one
