@@ -113,7 +113,8 @@ def pullback(op: Op, i: int, g: Array, values: tuple[Array, ...], attrs: Attrs) 
         rule = op.rules[i] or op.rule(i)
     except IndexError:  # the last rule serves the rest
         rule = op.rule(i)
-    gradient = rule(g, *values, **attrs)  # type: ignore[misc]
+    # An empty ** is not free, and the ops of a plain layer have no attributes.
+    gradient = rule(g, *values, **attrs) if attrs else rule(g, *values)  # type: ignore[misc]
     x = values[i + 1]
     if gradient.shape != x.shape:
         gradient = _unbroadcast(op, i, gradient, x.shape)

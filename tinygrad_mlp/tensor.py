@@ -453,7 +453,10 @@ def record(  # noqa: C901, PLR0912 - hot: a call for each op, and every test cos
             values.append(x if type(x) in NUMBERS else _constant(x))
     try:
         # Arrays run forward at once; while a step is captured, variables have a reader.
-        y = op.forward(*values, **attrs) if cells.watcher is None else op.apply(values, attrs)
+        if cells.watcher is not None:
+            y = op.apply(values, attrs)
+        else:
+            y = op.forward(*values, **attrs) if attrs else op.forward(*values)
     except (ValueError, TypeError, IndexError) as error:
         raise refused(op, inputs, error) from error
     if type(y) is not ndarray and isinstance(y, np.generic):
