@@ -122,8 +122,8 @@ def tests(program: Program, kept: list[Fact], space: dict[str, Any], names: list
     """
     conditions = []
     for i, (v, x) in enumerate(zip(program.inputs, names, strict=True)):
-        space[f"shape_{i}"], space[f"dtype_{i}"] = v.shape, v.dtype
-        conditions += [f"{x}.dtype is dtype_{i}", f"{x}.shape == shape_{i}"]
+        space[f"dtype_{i}"] = v.dtype
+        conditions += [f"{x}.dtype is dtype_{i}", f"{x}.shape == {v.shape}"]
     dicts: list[Any] = []
     were: list[Any] = []
     loose: list[tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = []

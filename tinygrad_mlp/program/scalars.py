@@ -85,9 +85,9 @@ class _Scalariser:
         names = [name for name, _ in arrays]
         body = [*(_taken(name, pattern) for name, pattern in arrays), *reads, *lines,
                 *(line for pack in packs for line in pack), f"return {results}"]  # fmt: skip
-        rows = ", ".join(f"{name}.tolist()" for name in names)
+        each, rows = zip(*map(_rounds, arrays), strict=True) if arrays else ((), ())
         loop = [*reads, "results = []", "keep = results.append",
-                f"for {tuple_text(p for _, p in arrays)} in zip({rows}):",
+                f"for {tuple_text(each)} in zip({', '.join(rows)}):",
                 *(f"    {line}" for line in [*lines, f"keep({results})", *after]),
                 *(line for (name, _), nodes in zip(regions, last, strict=True)
                   for line in wrapped(f"pack_{name}", [name, "0", *nodes], "")),
@@ -294,6 +294,15 @@ def _taken(name: str, pattern: str) -> str:
     if pattern.count("[") == 0 or "," in pattern:
         return f"{pattern} = {name}.tolist()"
     return f"{pattern.strip('[]')} = {name}.item()"
+
+
+def _rounds(given: tuple[str, str]) -> tuple[str, str]:
+    """The numbers of one round of the loop, and what gives them round by round, without nesting."""
+    name, pattern = given
+    flat = pattern.replace("[", "").replace("]", "")
+    if "," not in flat:
+        return flat, f"{name}.ravel().tolist()"
+    return f"[{flat}]", f"{name}.reshape(len({name}), -1).tolist()"
 
 
 def _nested(x: Any, write: Callable[[Any], str], outside: str) -> str:
