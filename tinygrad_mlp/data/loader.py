@@ -15,7 +15,7 @@ import numpy as np
 from tinygrad_mlp.data.dataset import ArrayDataset, stacked
 from tinygrad_mlp.errors import DataError, UsageError
 from tinygrad_mlp.ops import Array
-from tinygrad_mlp.tensor import Tensor
+from tinygrad_mlp.tensor import Tensor, astensor
 
 __all__ = ["DataLoader"]
 
@@ -118,7 +118,7 @@ class DataLoader:
         mine = self.shuffle  # gathered, so nobody else holds it: no need for a second copy
         for start in self._starts(skip):
             stop = start + self.batch_size
-            yield tuple(Tensor(_rows(a, start, stop, order), copy=not mine) for a in arrays)
+            yield tuple(astensor(_rows(a, start, stop, order), copy=not mine) for a in arrays)
 
     def _from_samples(self, skip: int) -> Iterator[tuple[Tensor, ...]]:
         order = self._order()
