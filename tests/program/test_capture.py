@@ -8,7 +8,7 @@ import pytest
 import tinygrad_mlp as tg
 from tests.program.steps import Training, assert_same_bits, source_step
 from tinygrad_mlp import nn
-from tinygrad_mlp.errors import CaptureError, UnsupportedError, UsageError
+from tinygrad_mlp.errors import CaptureError, UsageError
 
 
 def test_the_whole_step_of_the_lesson_is_eager_bit_for_bit_over_100_steps():
@@ -37,8 +37,6 @@ def test_compile_is_a_function_and_a_decorator():
         assert double.data.tolist() == more.data.tolist() == [2.0, 2.0]
     with pytest.raises(UsageError, match="no backend 'fast'"):
         tg.compile(lambda x: x, backend="fast")
-    with pytest.raises(UnsupportedError, match="native backend is not there yet"):
-        tg.compile(lambda x: x, backend="native")
     with pytest.raises(UsageError, match="takes a function"):
         tg.compile(3)
 

@@ -173,7 +173,11 @@ class CompiledStep:
 
     @property
     def executed(self) -> dict[str, str]:
-        """What really runs: ``"buffers"``, NumPy in place, and for tiny steps ``"scalars"``."""
+        """What really runs: ``"buffers"``, NumPy in place, and for tiny steps ``"scalars"``.
+
+        With the native backend, ``"native"`` is the text that LLVM compiled; a step that cannot be
+        said so runs in one of the other forms, and ``"not native"`` says why.
+        """
         forms: dict[str, str] = self._latest()[0].forms
         return forms
 
@@ -189,9 +193,10 @@ class CompiledStep:
         return self._runners[0]
 
     def __repr__(self) -> str:
+        remark = self._runners[0][0].remark if self._runners else ""
         return (
             f"<compiled {self.__name__}: {len(self._runners)} of {KEPT} programs, "
-            f"{self.captures} recordings>"
+            f"{self.captures} recordings{f', {remark}' if remark else ''}>"
         )
 
     # -- which program -----------------------------------------------------------------------
@@ -251,7 +256,12 @@ class CompiledStep:
         if self.backend == "jax":
             runner = XlaStep(program, kept, single=single, slow=slow, devices=self.devices)
         else:
-            runner = Runner(
+            kind = Runner
+            if self.backend == "native":
+                from tinygrad_mlp.program.native import NativeRunner
+
+                kind = NativeRunner
+            runner = kind(
                 optimised(program), kept, single=single, slow=slow, arguments=self.arguments
             )
         runner.program.forget()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tinygrad_mlp.errors import UnsupportedError, UsageError
+from tinygrad_mlp.errors import UsageError
 from tinygrad_mlp.program.compiled import CompiledStep
 from tinygrad_mlp.program.xla import import_jax
 
@@ -25,8 +25,8 @@ def compile_step(
     Args:
         step: A function of tensors that runs forward, backward and the update, and returns the
             loss (or a tuple of tensors). Without it, the result is a decorator.
-        backend: What runs the program: ``"numpy"``, ``"jax"`` (extra ``[jax]``), ``"native"``, or
-            ``"auto"``.
+        backend: What runs the program: ``"numpy"``, ``"native"`` (machine code; extra
+            ``[native]``), ``"jax"`` (extra ``[jax]``), or ``"auto"``, which is NumPy.
         devices: With ``"jax"``, the devices that share each batch, or their number.
 
     Returns:
@@ -50,9 +50,9 @@ def compile_step(
             f"there is no backend {backend!r}", fix=f"Use one of {', '.join(BACKENDS)}."
         )
     if backend == "native":
-        raise UnsupportedError(
-            "the native backend is not there yet", fix='Use backend="auto", which is fast too.'
-        )
+        from tinygrad_mlp.program.native import import_llvm
+
+        import_llvm()
     if backend == "jax":
         import_jax()
     elif devices is not None:

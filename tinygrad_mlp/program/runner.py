@@ -42,7 +42,12 @@ class Runner:
         single: Whether it returns one thing and not a tuple.
         slow: What to call with the arguments when a guard does not hold.
         arguments: How it is called.
+
+    Attributes:
+        remark: What is to be said about how it runs.
     """
+
+    remark = ""
 
     def __init__(
         self,
@@ -53,16 +58,15 @@ class Runner:
         slow: Callable[..., Any],
         arguments: Arguments,
     ) -> None:
-        self.program = program
+        self.program, self.single = program, single
         self.made: Made = buffered(program)
-        self.scalar_text = scalars(unclamped(program), self.made)
         self._make = _built(self.made.text, self.made.constants)["make"]
-        self._make_scalars = _built(self.scalar_text, {})["make"] if self.scalar_text else None
+        self.scalar_text: str | None = None
+        self._make_quick = self._quick(program)
         self.cells = [cell for region in self.made.regions for cell in region.cells]
         self.rest = [c for c in program.writes if not lives_on(c)]
         self.space: dict[str, Any] = {}
         self._move()
-        self.single = single
         self._names(slow)
         way_in = arguments.way_in(len(program.inputs))
         self._write(kept, way_in, single=single)  # now all names inside are known
@@ -78,6 +82,11 @@ class Runner:
     def run(self, given: Given) -> Any:
         """One step."""
         return given.passed_to(self.call) if self.open else self.call(*given.values)
+
+    def _quick(self, program: Program) -> Callable[..., Any] | None:
+        """What makes a quicker step on this memory, and an epoch of it; None if nothing does."""
+        self.scalar_text = scalars(unclamped(program), self.made)
+        return _built(self.scalar_text, {})["make"] if self.scalar_text else None
 
     # -- memory ------------------------------------------------------------------------------
 
@@ -110,7 +119,7 @@ class Runner:
         space = self.space
         self.careful = space["careful"] = self._make(*flats)
         space["step"], space["epoch"] = (
-            self._make_scalars(*flats) if self._make_scalars else (self.careful, None)
+            self._make_quick(*flats) if self._make_quick else (self.careful, None)
         )
         space["held"] = [*views, whole]
         space["memory"] = whole
@@ -186,15 +195,7 @@ class Runner:
         prepare, finish = self._prepare(slots), self._finish(slots)
         names = way_in.names
         test = tests(self.program, kept, self.space, names)
-        given = ", ".join([*names, *arguments])
-        run = [f"results = step({given})"]
-        if self._make_scalars:
-            run = [
-                "try:",
-                f"    results = step({given})",
-                "except (ArithmeticError, ValueError):",
-                f"    results = careful({given})",
-            ]
+        run = self._run([*names, *arguments])
         unpack = []
         for n in names:
             unpack += [
@@ -223,6 +224,18 @@ class Runner:
         return "\n".join(
             line for head, body in parts.items() for line in (head, *(f"    {b}" for b in body))
         )
+
+    def _run(self, given: list[str]) -> list[str]:
+        """One step of what runs on what is given, as lines that leave its ``results``."""
+        call = f"({', '.join(given)})"
+        if not self._make_quick:
+            return [f"results = step{call}"]
+        return [
+            "try:",
+            f"    results = step{call}",
+            "except (ArithmeticError, ValueError):",
+            f"    results = careful{call}",
+        ]
 
     def _give(self, *, single: bool) -> list[str]:
         """The results as tensors. One is made on the spot, which saves a call."""

@@ -137,6 +137,7 @@ class XlaStep:
 
     # -- running -----------------------------------------------------------------------------
 
+    remark = ""
     open = True  # whatever it is called with, `call` finds out whether it fits
 
     def run(self, given: Given) -> Any:

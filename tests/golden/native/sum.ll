@@ -1,0 +1,444 @@
+@x = global [2 x double] zeroinitializer, align 64  ; float64[1, 2]
+@y = global [1 x double] zeroinitializer, align 64  ; float64[1, 1]
+@lr = global [1 x double] zeroinitializer, align 64  ; float64[]
+@result = global [1 x double] zeroinitializer, align 64  ; float64[]
+@memory = global ptr null  ; memory of cells
+@memory_2 = global ptr null  ; memory of cells
+
+define void @epoch(i64 %count, ptr %x, ptr %y, ptr %result) #0 {
+begin:
+  %lr_2.at = getelementptr double, ptr @lr, i64 0
+  %lr_2 = load double, ptr %lr_2.at
+  %memory = load ptr, ptr @memory
+  %memory_2 = load ptr, ptr @memory_2
+  %weight_0.0.0.at = getelementptr double, ptr %memory, i64 0
+  %weight_0.0.0.held = load double, ptr %weight_0.0.0.at
+  %weight_0.0.1.at = getelementptr double, ptr %memory, i64 1
+  %weight_0.0.1.held = load double, ptr %weight_0.0.1.at
+  %weight_0.1.0.at = getelementptr double, ptr %memory, i64 2
+  %weight_0.1.0.held = load double, ptr %weight_0.1.0.at
+  %weight_0.1.1.at = getelementptr double, ptr %memory, i64 3
+  %weight_0.1.1.held = load double, ptr %weight_0.1.1.at
+  %weight_0.2.0.at = getelementptr double, ptr %memory, i64 4
+  %weight_0.2.0.held = load double, ptr %weight_0.2.0.at
+  %weight_0.2.1.at = getelementptr double, ptr %memory, i64 5
+  %weight_0.2.1.held = load double, ptr %weight_0.2.1.at
+  %weight_0.3.0.at = getelementptr double, ptr %memory, i64 6
+  %weight_0.3.0.held = load double, ptr %weight_0.3.0.at
+  %weight_0.3.1.at = getelementptr double, ptr %memory, i64 7
+  %weight_0.3.1.held = load double, ptr %weight_0.3.1.at
+  %weight_0.4.0.at = getelementptr double, ptr %memory, i64 8
+  %weight_0.4.0.held = load double, ptr %weight_0.4.0.at
+  %weight_0.4.1.at = getelementptr double, ptr %memory, i64 9
+  %weight_0.4.1.held = load double, ptr %weight_0.4.1.at
+  %bias_0.0.at = getelementptr double, ptr %memory, i64 10
+  %bias_0.0.held = load double, ptr %bias_0.0.at
+  %bias_0.1.at = getelementptr double, ptr %memory, i64 11
+  %bias_0.1.held = load double, ptr %bias_0.1.at
+  %bias_0.2.at = getelementptr double, ptr %memory, i64 12
+  %bias_0.2.held = load double, ptr %bias_0.2.at
+  %bias_0.3.at = getelementptr double, ptr %memory, i64 13
+  %bias_0.3.held = load double, ptr %bias_0.3.at
+  %bias_0.4.at = getelementptr double, ptr %memory, i64 14
+  %bias_0.4.held = load double, ptr %bias_0.4.at
+  %weight_2.0.0.at = getelementptr double, ptr %memory, i64 15
+  %weight_2.0.0.held = load double, ptr %weight_2.0.0.at
+  %weight_2.0.1.at = getelementptr double, ptr %memory, i64 16
+  %weight_2.0.1.held = load double, ptr %weight_2.0.1.at
+  %weight_2.0.2.at = getelementptr double, ptr %memory, i64 17
+  %weight_2.0.2.held = load double, ptr %weight_2.0.2.at
+  %weight_2.0.3.at = getelementptr double, ptr %memory, i64 18
+  %weight_2.0.3.held = load double, ptr %weight_2.0.3.at
+  %weight_2.0.4.at = getelementptr double, ptr %memory, i64 19
+  %weight_2.0.4.held = load double, ptr %weight_2.0.4.at
+  %bias_2.0.at = getelementptr double, ptr %memory, i64 20
+  %bias_2.0.held = load double, ptr %bias_2.0.at
+  br label %one
+
+one:  ; step number i
+  %i = phi i64 [ 0, %begin ], [ %next, %one ]
+  %weight_0.0.0 = phi double [ %weight_0.0.0.held, %begin ], [ %weight_1_0.0.0, %one ]
+  %weight_0.0.1 = phi double [ %weight_0.0.1.held, %begin ], [ %weight_1_0.0.1, %one ]
+  %weight_0.1.0 = phi double [ %weight_0.1.0.held, %begin ], [ %weight_1_0.1.0, %one ]
+  %weight_0.1.1 = phi double [ %weight_0.1.1.held, %begin ], [ %weight_1_0.1.1, %one ]
+  %weight_0.2.0 = phi double [ %weight_0.2.0.held, %begin ], [ %weight_1_0.2.0, %one ]
+  %weight_0.2.1 = phi double [ %weight_0.2.1.held, %begin ], [ %weight_1_0.2.1, %one ]
+  %weight_0.3.0 = phi double [ %weight_0.3.0.held, %begin ], [ %weight_1_0.3.0, %one ]
+  %weight_0.3.1 = phi double [ %weight_0.3.1.held, %begin ], [ %weight_1_0.3.1, %one ]
+  %weight_0.4.0 = phi double [ %weight_0.4.0.held, %begin ], [ %weight_1_0.4.0, %one ]
+  %weight_0.4.1 = phi double [ %weight_0.4.1.held, %begin ], [ %weight_1_0.4.1, %one ]
+  %bias_0.0 = phi double [ %bias_0.0.held, %begin ], [ %bias_1_0.0, %one ]
+  %bias_0.1 = phi double [ %bias_0.1.held, %begin ], [ %bias_1_0.1, %one ]
+  %bias_0.2 = phi double [ %bias_0.2.held, %begin ], [ %bias_1_0.2, %one ]
+  %bias_0.3 = phi double [ %bias_0.3.held, %begin ], [ %bias_1_0.3, %one ]
+  %bias_0.4 = phi double [ %bias_0.4.held, %begin ], [ %bias_1_0.4, %one ]
+  %weight_2.0.0 = phi double [ %weight_2.0.0.held, %begin ], [ %weight_1_2.0.0, %one ]
+  %weight_2.0.1 = phi double [ %weight_2.0.1.held, %begin ], [ %weight_1_2.0.1, %one ]
+  %weight_2.0.2 = phi double [ %weight_2.0.2.held, %begin ], [ %weight_1_2.0.2, %one ]
+  %weight_2.0.3 = phi double [ %weight_2.0.3.held, %begin ], [ %weight_1_2.0.3, %one ]
+  %weight_2.0.4 = phi double [ %weight_2.0.4.held, %begin ], [ %weight_1_2.0.4, %one ]
+  %bias_2.0 = phi double [ %bias_2.0.held, %begin ], [ %bias_1_2.0, %one ]
+  %x.at = mul i64 %i, 2
+  %x.here = getelementptr double, ptr %x, i64 %x.at
+  %x.0.0.at = getelementptr double, ptr %x.here, i64 0
+  %x.0.0 = load double, ptr %x.0.0.at
+  %x.0.1.at = getelementptr double, ptr %x.here, i64 1
+  %x.0.1 = load double, ptr %x.0.1.at
+  %y.at = mul i64 %i, 1
+  %y.here = getelementptr double, ptr %y, i64 %y.at
+  %y.0.0.at = getelementptr double, ptr %y.here, i64 0
+  %y.0.0 = load double, ptr %y.0.0.at
+
+  ; v1 = dot(x, v0)
+  %t_2 = fmul contract double %x.0.0, %weight_0.0.0
+  %t_3 = fmul contract double %x.0.1, %weight_0.0.1
+  %v1.0.0 = fadd contract double %t_2, %t_3
+  %t_4 = fmul contract double %x.0.0, %weight_0.1.0
+  %t_5 = fmul contract double %x.0.1, %weight_0.1.1
+  %v1.0.1 = fadd contract double %t_4, %t_5
+  %t_6 = fmul contract double %x.0.0, %weight_0.2.0
+  %t_7 = fmul contract double %x.0.1, %weight_0.2.1
+  %v1.0.2 = fadd contract double %t_6, %t_7
+  %t_8 = fmul contract double %x.0.0, %weight_0.3.0
+  %t_9 = fmul contract double %x.0.1, %weight_0.3.1
+  %v1.0.3 = fadd contract double %t_8, %t_9
+  %t_10 = fmul contract double %x.0.0, %weight_0.4.0
+  %t_11 = fmul contract double %x.0.1, %weight_0.4.1
+  %v1.0.4 = fadd contract double %t_10, %t_11
+
+  ; linear = add(v1, v2)
+  %linear.0.0 = fadd contract double %v1.0.0, %bias_0.0
+  %linear.0.1 = fadd contract double %v1.0.1, %bias_0.1
+  %linear.0.2 = fadd contract double %v1.0.2, %bias_0.2
+  %linear.0.3 = fadd contract double %v1.0.3, %bias_0.3
+  %linear.0.4 = fadd contract double %v1.0.4, %bias_0.4
+
+  ; v4 = minimum(linear, 709.0)
+  %t_12 = fcmp olt double 709.0, %linear.0.0
+  %v4.0.0 = select i1 %t_12, double 709.0, double %linear.0.0
+  %t_13 = fcmp olt double 709.0, %linear.0.1
+  %v4.0.1 = select i1 %t_13, double 709.0, double %linear.0.1
+  %t_14 = fcmp olt double 709.0, %linear.0.2
+  %v4.0.2 = select i1 %t_14, double 709.0, double %linear.0.2
+  %t_15 = fcmp olt double 709.0, %linear.0.3
+  %v4.0.3 = select i1 %t_15, double 709.0, double %linear.0.3
+  %t_16 = fcmp olt double 709.0, %linear.0.4
+  %v4.0.4 = select i1 %t_16, double 709.0, double %linear.0.4
+
+  ; v5 = exp(v4)
+  %v5.0.0 = call double @exp.f64(double %v4.0.0)
+  %v5.0.1 = call double @exp.f64(double %v4.0.1)
+  %v5.0.2 = call double @exp.f64(double %v4.0.2)
+  %v5.0.3 = call double @exp.f64(double %v4.0.3)
+  %v5.0.4 = call double @exp.f64(double %v4.0.4)
+
+  ; v6 = add(1.0, v5)
+  %v6.0.0 = fadd contract double 1.0, %v5.0.0
+  %v6.0.1 = fadd contract double 1.0, %v5.0.1
+  %v6.0.2 = fadd contract double 1.0, %v5.0.2
+  %v6.0.3 = fadd contract double 1.0, %v5.0.3
+  %v6.0.4 = fadd contract double 1.0, %v5.0.4
+
+  ; sigmoid = div(v5, v6)
+  %sigmoid.0.0 = fdiv contract double %v5.0.0, %v6.0.0
+  %sigmoid.0.1 = fdiv contract double %v5.0.1, %v6.0.1
+  %sigmoid.0.2 = fdiv contract double %v5.0.2, %v6.0.2
+  %sigmoid.0.3 = fdiv contract double %v5.0.3, %v6.0.3
+  %sigmoid.0.4 = fdiv contract double %v5.0.4, %v6.0.4
+
+  ; v9 = dot(sigmoid, v8)
+  %t_17 = fmul contract double %sigmoid.0.0, %weight_2.0.0
+  %t_18 = fmul contract double %sigmoid.0.1, %weight_2.0.1
+  %t_19 = fadd contract double %t_17, %t_18
+  %t_20 = fmul contract double %sigmoid.0.2, %weight_2.0.2
+  %t_21 = fadd contract double %t_19, %t_20
+  %t_22 = fmul contract double %sigmoid.0.3, %weight_2.0.3
+  %t_23 = fadd contract double %t_21, %t_22
+  %t_24 = fmul contract double %sigmoid.0.4, %weight_2.0.4
+  %v9.0.0 = fadd contract double %t_23, %t_24
+
+  ; linear_2 = add(v9, v10)
+  %linear_2.0.0 = fadd contract double %v9.0.0, %bias_2.0
+
+  ; v12 = minimum(linear_2, 709.0)
+  %t_25 = fcmp olt double 709.0, %linear_2.0.0
+  %v12.0.0 = select i1 %t_25, double 709.0, double %linear_2.0.0
+
+  ; v13 = exp(v12)
+  %v13.0.0 = call double @exp.f64(double %v12.0.0)
+
+  ; v14 = add(1.0, v13)
+  %v14.0.0 = fadd contract double 1.0, %v13.0.0
+
+  ; sigmoid_2 = div(v13, v14)
+  %sigmoid_2.0.0 = fdiv contract double %v13.0.0, %v14.0.0
+
+  ; v16 = sub(sigmoid_2, y)
+  %v16.0.0 = fsub contract double %sigmoid_2.0.0, %y.0.0
+
+  ; loss = dot(v17, v17)
+  %loss = fmul contract double %v16.0.0, %v16.0.0
+
+  ; d_sigmoid_2 = mul(2.0, v16)
+  %d_sigmoid_2.0.0 = fmul contract double 2.0, %v16.0.0
+
+  ; v20 = sub(1.0, sigmoid_2)
+  %v20.0.0 = fsub contract double 1.0, %sigmoid_2.0.0
+
+  ; v21 = mul(sigmoid_2, v20)
+  %v21.0.0 = fmul contract double %sigmoid_2.0.0, %v20.0.0
+
+  ; d_linear_2 = mul(d_sigmoid_2, v21)
+  %d_linear_2.0.0 = fmul contract double %d_sigmoid_2.0.0, %v21.0.0
+
+  ; d_sigmoid = dot(d_linear_2, 2.weight)
+  %d_sigmoid.0.0 = fmul contract double %d_linear_2.0.0, %weight_2.0.0
+  %d_sigmoid.0.1 = fmul contract double %d_linear_2.0.0, %weight_2.0.1
+  %d_sigmoid.0.2 = fmul contract double %d_linear_2.0.0, %weight_2.0.2
+  %d_sigmoid.0.3 = fmul contract double %d_linear_2.0.0, %weight_2.0.3
+  %d_sigmoid.0.4 = fmul contract double %d_linear_2.0.0, %weight_2.0.4
+
+  ; d_2.weight = dot(v24, sigmoid)
+  %d_weight_2.0.0 = fmul contract double %d_linear_2.0.0, %sigmoid.0.0
+  %d_weight_2.0.1 = fmul contract double %d_linear_2.0.0, %sigmoid.0.1
+  %d_weight_2.0.2 = fmul contract double %d_linear_2.0.0, %sigmoid.0.2
+  %d_weight_2.0.3 = fmul contract double %d_linear_2.0.0, %sigmoid.0.3
+  %d_weight_2.0.4 = fmul contract double %d_linear_2.0.0, %sigmoid.0.4
+
+  ; v27 = sub(1.0, sigmoid)
+  %v27.0.0 = fsub contract double 1.0, %sigmoid.0.0
+  %v27.0.1 = fsub contract double 1.0, %sigmoid.0.1
+  %v27.0.2 = fsub contract double 1.0, %sigmoid.0.2
+  %v27.0.3 = fsub contract double 1.0, %sigmoid.0.3
+  %v27.0.4 = fsub contract double 1.0, %sigmoid.0.4
+
+  ; v28 = mul(sigmoid, v27)
+  %v28.0.0 = fmul contract double %sigmoid.0.0, %v27.0.0
+  %v28.0.1 = fmul contract double %sigmoid.0.1, %v27.0.1
+  %v28.0.2 = fmul contract double %sigmoid.0.2, %v27.0.2
+  %v28.0.3 = fmul contract double %sigmoid.0.3, %v27.0.3
+  %v28.0.4 = fmul contract double %sigmoid.0.4, %v27.0.4
+
+  ; d_linear = mul(d_sigmoid, v28)
+  %d_linear.0.0 = fmul contract double %d_sigmoid.0.0, %v28.0.0
+  %d_linear.0.1 = fmul contract double %d_sigmoid.0.1, %v28.0.1
+  %d_linear.0.2 = fmul contract double %d_sigmoid.0.2, %v28.0.2
+  %d_linear.0.3 = fmul contract double %d_sigmoid.0.3, %v28.0.3
+  %d_linear.0.4 = fmul contract double %d_sigmoid.0.4, %v28.0.4
+
+  ; d_0.weight = dot(v30, x)
+  %d_weight_0.0.0 = fmul contract double %d_linear.0.0, %x.0.0
+  %d_weight_0.0.1 = fmul contract double %d_linear.0.0, %x.0.1
+  %d_weight_0.1.0 = fmul contract double %d_linear.0.1, %x.0.0
+  %d_weight_0.1.1 = fmul contract double %d_linear.0.1, %x.0.1
+  %d_weight_0.2.0 = fmul contract double %d_linear.0.2, %x.0.0
+  %d_weight_0.2.1 = fmul contract double %d_linear.0.2, %x.0.1
+  %d_weight_0.3.0 = fmul contract double %d_linear.0.3, %x.0.0
+  %d_weight_0.3.1 = fmul contract double %d_linear.0.3, %x.0.1
+  %d_weight_0.4.0 = fmul contract double %d_linear.0.4, %x.0.0
+  %d_weight_0.4.1 = fmul contract double %d_linear.0.4, %x.0.1
+
+  ; v33 = mul(lr, d_0.weight)
+  %v33.0.0 = fmul contract double %lr_2, %d_weight_0.0.0
+  %v33.0.1 = fmul contract double %lr_2, %d_weight_0.0.1
+  %v33.1.0 = fmul contract double %lr_2, %d_weight_0.1.0
+  %v33.1.1 = fmul contract double %lr_2, %d_weight_0.1.1
+  %v33.2.0 = fmul contract double %lr_2, %d_weight_0.2.0
+  %v33.2.1 = fmul contract double %lr_2, %d_weight_0.2.1
+  %v33.3.0 = fmul contract double %lr_2, %d_weight_0.3.0
+  %v33.3.1 = fmul contract double %lr_2, %d_weight_0.3.1
+  %v33.4.0 = fmul contract double %lr_2, %d_weight_0.4.0
+  %v33.4.1 = fmul contract double %lr_2, %d_weight_0.4.1
+
+  ; 0.weight'1 = sub(0.weight, v33)
+  %weight_1_0.0.0 = fsub contract double %weight_0.0.0, %v33.0.0
+  %weight_1_0.0.1 = fsub contract double %weight_0.0.1, %v33.0.1
+  %weight_1_0.1.0 = fsub contract double %weight_0.1.0, %v33.1.0
+  %weight_1_0.1.1 = fsub contract double %weight_0.1.1, %v33.1.1
+  %weight_1_0.2.0 = fsub contract double %weight_0.2.0, %v33.2.0
+  %weight_1_0.2.1 = fsub contract double %weight_0.2.1, %v33.2.1
+  %weight_1_0.3.0 = fsub contract double %weight_0.3.0, %v33.3.0
+  %weight_1_0.3.1 = fsub contract double %weight_0.3.1, %v33.3.1
+  %weight_1_0.4.0 = fsub contract double %weight_0.4.0, %v33.4.0
+  %weight_1_0.4.1 = fsub contract double %weight_0.4.1, %v33.4.1
+
+  ; v35 = mul(lr, d_0.bias)
+  %v35.0 = fmul contract double %lr_2, %d_linear.0.0
+  %v35.1 = fmul contract double %lr_2, %d_linear.0.1
+  %v35.2 = fmul contract double %lr_2, %d_linear.0.2
+  %v35.3 = fmul contract double %lr_2, %d_linear.0.3
+  %v35.4 = fmul contract double %lr_2, %d_linear.0.4
+
+  ; 0.bias'1 = sub(0.bias, v35)
+  %bias_1_0.0 = fsub contract double %bias_0.0, %v35.0
+  %bias_1_0.1 = fsub contract double %bias_0.1, %v35.1
+  %bias_1_0.2 = fsub contract double %bias_0.2, %v35.2
+  %bias_1_0.3 = fsub contract double %bias_0.3, %v35.3
+  %bias_1_0.4 = fsub contract double %bias_0.4, %v35.4
+
+  ; v37 = mul(lr, d_2.weight)
+  %v37.0.0 = fmul contract double %lr_2, %d_weight_2.0.0
+  %v37.0.1 = fmul contract double %lr_2, %d_weight_2.0.1
+  %v37.0.2 = fmul contract double %lr_2, %d_weight_2.0.2
+  %v37.0.3 = fmul contract double %lr_2, %d_weight_2.0.3
+  %v37.0.4 = fmul contract double %lr_2, %d_weight_2.0.4
+
+  ; 2.weight'1 = sub(2.weight, v37)
+  %weight_1_2.0.0 = fsub contract double %weight_2.0.0, %v37.0.0
+  %weight_1_2.0.1 = fsub contract double %weight_2.0.1, %v37.0.1
+  %weight_1_2.0.2 = fsub contract double %weight_2.0.2, %v37.0.2
+  %weight_1_2.0.3 = fsub contract double %weight_2.0.3, %v37.0.3
+  %weight_1_2.0.4 = fsub contract double %weight_2.0.4, %v37.0.4
+
+  ; v39 = mul(lr, d_2.bias)
+  %v39.0 = fmul contract double %lr_2, %d_linear_2.0.0
+
+  ; 2.bias'1 = sub(2.bias, v39)
+  %bias_1_2.0 = fsub contract double %bias_2.0, %v39.0
+
+  ; results
+  %result.at = mul i64 %i, 1
+  %result.here = getelementptr double, ptr %result, i64 %result.at
+  %result.here.to.0 = getelementptr double, ptr %result.here, i64 0
+  store double %loss, ptr %result.here.to.0
+  %next = add i64 %i, 1
+  %more = icmp ult i64 %next, %count
+  br i1 %more, label %one, label %end
+
+end:
+  %memory.to.0 = getelementptr double, ptr %memory, i64 0
+  store double %weight_1_0.0.0, ptr %memory.to.0
+  %memory.to.1 = getelementptr double, ptr %memory, i64 1
+  store double %weight_1_0.0.1, ptr %memory.to.1
+  %memory.to.2 = getelementptr double, ptr %memory, i64 2
+  store double %weight_1_0.1.0, ptr %memory.to.2
+  %memory.to.3 = getelementptr double, ptr %memory, i64 3
+  store double %weight_1_0.1.1, ptr %memory.to.3
+  %memory.to.4 = getelementptr double, ptr %memory, i64 4
+  store double %weight_1_0.2.0, ptr %memory.to.4
+  %memory.to.5 = getelementptr double, ptr %memory, i64 5
+  store double %weight_1_0.2.1, ptr %memory.to.5
+  %memory.to.6 = getelementptr double, ptr %memory, i64 6
+  store double %weight_1_0.3.0, ptr %memory.to.6
+  %memory.to.7 = getelementptr double, ptr %memory, i64 7
+  store double %weight_1_0.3.1, ptr %memory.to.7
+  %memory.to.8 = getelementptr double, ptr %memory, i64 8
+  store double %weight_1_0.4.0, ptr %memory.to.8
+  %memory.to.9 = getelementptr double, ptr %memory, i64 9
+  store double %weight_1_0.4.1, ptr %memory.to.9
+  %memory.to.10 = getelementptr double, ptr %memory, i64 10
+  store double %bias_1_0.0, ptr %memory.to.10
+  %memory.to.11 = getelementptr double, ptr %memory, i64 11
+  store double %bias_1_0.1, ptr %memory.to.11
+  %memory.to.12 = getelementptr double, ptr %memory, i64 12
+  store double %bias_1_0.2, ptr %memory.to.12
+  %memory.to.13 = getelementptr double, ptr %memory, i64 13
+  store double %bias_1_0.3, ptr %memory.to.13
+  %memory.to.14 = getelementptr double, ptr %memory, i64 14
+  store double %bias_1_0.4, ptr %memory.to.14
+  %memory.to.15 = getelementptr double, ptr %memory, i64 15
+  store double %weight_1_2.0.0, ptr %memory.to.15
+  %memory.to.16 = getelementptr double, ptr %memory, i64 16
+  store double %weight_1_2.0.1, ptr %memory.to.16
+  %memory.to.17 = getelementptr double, ptr %memory, i64 17
+  store double %weight_1_2.0.2, ptr %memory.to.17
+  %memory.to.18 = getelementptr double, ptr %memory, i64 18
+  store double %weight_1_2.0.3, ptr %memory.to.18
+  %memory.to.19 = getelementptr double, ptr %memory, i64 19
+  store double %weight_1_2.0.4, ptr %memory.to.19
+  %memory.to.20 = getelementptr double, ptr %memory, i64 20
+  store double %bias_1_2.0, ptr %memory.to.20
+  %memory_2.to.0 = getelementptr double, ptr %memory_2, i64 0
+  store double %d_weight_0.0.0, ptr %memory_2.to.0
+  %memory_2.to.1 = getelementptr double, ptr %memory_2, i64 1
+  store double %d_weight_0.0.1, ptr %memory_2.to.1
+  %memory_2.to.2 = getelementptr double, ptr %memory_2, i64 2
+  store double %d_weight_0.1.0, ptr %memory_2.to.2
+  %memory_2.to.3 = getelementptr double, ptr %memory_2, i64 3
+  store double %d_weight_0.1.1, ptr %memory_2.to.3
+  %memory_2.to.4 = getelementptr double, ptr %memory_2, i64 4
+  store double %d_weight_0.2.0, ptr %memory_2.to.4
+  %memory_2.to.5 = getelementptr double, ptr %memory_2, i64 5
+  store double %d_weight_0.2.1, ptr %memory_2.to.5
+  %memory_2.to.6 = getelementptr double, ptr %memory_2, i64 6
+  store double %d_weight_0.3.0, ptr %memory_2.to.6
+  %memory_2.to.7 = getelementptr double, ptr %memory_2, i64 7
+  store double %d_weight_0.3.1, ptr %memory_2.to.7
+  %memory_2.to.8 = getelementptr double, ptr %memory_2, i64 8
+  store double %d_weight_0.4.0, ptr %memory_2.to.8
+  %memory_2.to.9 = getelementptr double, ptr %memory_2, i64 9
+  store double %d_weight_0.4.1, ptr %memory_2.to.9
+  %memory_2.to.10 = getelementptr double, ptr %memory_2, i64 10
+  store double %d_linear.0.0, ptr %memory_2.to.10
+  %memory_2.to.11 = getelementptr double, ptr %memory_2, i64 11
+  store double %d_linear.0.1, ptr %memory_2.to.11
+  %memory_2.to.12 = getelementptr double, ptr %memory_2, i64 12
+  store double %d_linear.0.2, ptr %memory_2.to.12
+  %memory_2.to.13 = getelementptr double, ptr %memory_2, i64 13
+  store double %d_linear.0.3, ptr %memory_2.to.13
+  %memory_2.to.14 = getelementptr double, ptr %memory_2, i64 14
+  store double %d_linear.0.4, ptr %memory_2.to.14
+  %memory_2.to.15 = getelementptr double, ptr %memory_2, i64 15
+  store double %d_weight_2.0.0, ptr %memory_2.to.15
+  %memory_2.to.16 = getelementptr double, ptr %memory_2, i64 16
+  store double %d_weight_2.0.1, ptr %memory_2.to.16
+  %memory_2.to.17 = getelementptr double, ptr %memory_2, i64 17
+  store double %d_weight_2.0.2, ptr %memory_2.to.17
+  %memory_2.to.18 = getelementptr double, ptr %memory_2, i64 18
+  store double %d_weight_2.0.3, ptr %memory_2.to.18
+  %memory_2.to.19 = getelementptr double, ptr %memory_2, i64 19
+  store double %d_weight_2.0.4, ptr %memory_2.to.19
+  %memory_2.to.20 = getelementptr double, ptr %memory_2, i64 20
+  store double %d_linear_2.0.0, ptr %memory_2.to.20
+  ret void
+}
+
+define void @step() #0 {
+  call void @epoch(i64 1, ptr @x, ptr @y, ptr @result)
+  ret void
+}
+
+define internal double @exp.f64(double %x) alwaysinline #0 {
+  %t = fcmp ogt double %x, 710.0
+  %t_2 = select i1 %t, double 710.0, double %x
+  %t_3 = fcmp olt double %t_2, -746.0
+  %t_4 = select i1 %t_3, double -746.0, double %t_2
+  %t_5 = call double @llvm.fmuladd.f64(double %t_4, double 1.4426950408889634, double 6755399441055744.0)
+  %t_6 = fsub contract double %t_5, 6755399441055744.0
+  %t_7 = call double @llvm.fmuladd.f64(double %t_6, double -0.6931471803691238, double %t_4)
+  %t_8 = call double @llvm.fmuladd.f64(double %t_6, double -1.9082149292705877e-10, double %t_7)
+  %t_9 = call double @llvm.fmuladd.f64(double 0.16666666666666666, double %t_8, double 0.5)
+  %t_10 = call double @llvm.fmuladd.f64(double 0.008333333333333333, double %t_8, double 0.041666666666666664)
+  %t_11 = call double @llvm.fmuladd.f64(double 0.0001984126984126984, double %t_8, double 0.001388888888888889)
+  %t_12 = call double @llvm.fmuladd.f64(double 2.7557319223985893e-06, double %t_8, double 2.48015873015873e-05)
+  %t_13 = call double @llvm.fmuladd.f64(double 2.505210838544172e-08, double %t_8, double 2.755731922398589e-07)
+  %t_14 = call double @llvm.fmuladd.f64(double 1.6059043836821613e-10, double %t_8, double 2.08767569878681e-09)
+  %t_15 = fmul contract double %t_8, %t_8
+  %t_16 = call double @llvm.fmuladd.f64(double %t_10, double %t_15, double %t_9)
+  %t_17 = call double @llvm.fmuladd.f64(double %t_12, double %t_15, double %t_11)
+  %t_18 = call double @llvm.fmuladd.f64(double %t_14, double %t_15, double %t_13)
+  %t_19 = fmul contract double %t_15, %t_15
+  %t_20 = call double @llvm.fmuladd.f64(double %t_17, double %t_19, double %t_16)
+  %t_21 = fmul contract double %t_19, %t_19
+  %t_22 = call double @llvm.fmuladd.f64(double %t_18, double %t_21, double %t_20)
+  %t_23 = bitcast double %t_5 to i64
+  %t_24 = sub i64 %t_23, 4843621399236968448
+  %t_25 = fmul contract double %t_8, %t_8
+  %t_26 = call double @llvm.fmuladd.f64(double %t_25, double %t_22, double %t_8)
+  %t_27 = ashr i64 %t_24, 1
+  %t_28 = fadd contract double %t_26, 1.0
+  %t_29 = add i64 %t_27, 1023
+  %t_30 = shl i64 %t_29, 52
+  %t_31 = bitcast i64 %t_30 to double
+  %t_32 = fmul contract double %t_28, %t_31
+  %t_33 = sub i64 %t_24, %t_27
+  %t_34 = add i64 %t_33, 1023
+  %t_35 = shl i64 %t_34, 52
+  %t_36 = bitcast i64 %t_35 to double
+  %t_37 = fmul contract double %t_32, %t_36
+  ret double %t_37
+}
+
+declare double @llvm.fmuladd.f64(double, double, double)
+
+attributes #0 = { nounwind "no-trapping-math"="true" "prefer-vector-width"="512" }

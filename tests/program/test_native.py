@@ -1,0 +1,523 @@
+"""The native back end against eager steps: the same numbers, or NumPy's form and a word why."""
+
+import os
+import re
+import subprocess
+import sys
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+import tinygrad_mlp as tg
+from tests.conftest import needs
+from tests.program.drawn import recipes
+from tests.program.steps import Training
+from tinygrad_mlp import nn, optim
+from tinygrad_mlp.errors import MissingExtraError
+from tinygrad_mlp.program.native import cache, elementary, llvm, ufuncs
+from tinygrad_mlp.program.native.values import DOUBLE, FLOAT, Kind
+
+needs("llvmlite")
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path_factory, monkeypatch):
+    folder = tmp_path_factory.getbasetemp() / "native cache"
+    monkeypatch.setenv(cache.SWITCH, str(folder))
+
+
+def is_native(step):
+    return "native" in step.executed
+
+
+def native(step):
+    return tg.compile(step, backend="native")
+
+
+def assert_close(a, b, tolerance=1e-12):
+    a, b = np.asarray(a), np.asarray(b)
+    assert a.shape == b.shape
+    assert a.dtype == b.dtype
+    np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance)
+
+
+def assert_trains_alike(ours, theirs, batches, tolerance=1e-12):
+    step = native(ours.step)
+    for x, y in batches:
+        expected = theirs.step(tg.Tensor(x), tg.Tensor(y))
+        assert_close(step(x, y).data, expected.data, tolerance)
+    assert step.captures == 2
+    for a, b in zip(ours.state(), theirs.state(), strict=True):
+        assert_close(a, b, tolerance)
+    return step
+
+
+# -- the same numbers ------------------------------------------------------------------------
+
+ran = Counter()
+
+
+@settings(max_examples=60)
+@given(recipes())
+def test_drawn_steps_are_eager_to_twelve_digits(recipe):
+    step = assert_trains_alike(recipe.cook(), recipe.cook(), recipe.cook().batches(10))
+    ran[is_native(step)] += 1
+
+
+@settings(max_examples=30)
+@given(recipes(dtypes=("float32",), between=("nothing", "layer_norm", "residual", "identity")))
+def test_drawn_steps_of_float32_are_eager_to_five_digits(recipe):
+    # A gradient that is nothing but rounding errors is blown up by adaptive methods; so one step
+    # from the same state at a time is compared.
+    ours, theirs = recipe.cook(), recipe.cook()
+    step = native(ours.step)
+    for i, (x, y) in enumerate(recipe.cook().batches(5)):
+        a, b = step(x, y), theirs.eager(x, y)
+        if i >= 2:
+            assert_close(a.data, b.data, 1e-5)
+        for p, q in zip(ours.model.parameters(), theirs.model.parameters(), strict=True):
+            np.testing.assert_allclose(p.grad, q.grad, rtol=1e-4, atol=1e-5)
+            q.data = p.data.copy()
+        for (_, t), (_, u) in zip(
+            ours.model.named_state(), theirs.model.named_state(), strict=True
+        ):
+            u.data = t.data.copy()
+    ran[is_native(step)] += 1
+
+
+def test_a_good_share_of_them_ran_natively():
+    if sum(ran.values()) > 20:
+        assert ran[True] > 0.5 * sum(ran.values()), ran
+
+
+OPTIMISERS = {
+    "sgd": lambda ps: optim.SGD(ps, lr=0.1),
+    "momentum": lambda ps: optim.SGD(ps, lr=0.05, momentum=0.9, weight_decay=1e-3),
+    "adam": lambda ps: optim.Adam(ps, lr=0.01),
+    "rmsprop": lambda ps: optim.RMSprop(ps, lr=0.01),
+}
+STEPS = {"one by one": 1, "an odd batch": 3}
+
+
+@pytest.mark.parametrize("batch", STEPS.values(), ids=STEPS)
+@pytest.mark.parametrize("optimiser", OPTIMISERS)
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-12), ("float32", 1e-5)])
+def test_every_array_that_training_changes_is_the_same(batch, optimiser, dtype, tolerance):
+    def make():
+        model = nn.MLP(3, [5], 2, rng=0).astype(np.dtype(dtype))
+        return Training(model, batch=batch, optimizer=OPTIMISERS[optimiser])
+
+    ours, theirs = make(), make()
+    step = assert_trains_alike(ours, theirs, ours.batches(10), tolerance)
+    assert is_native(step)
+
+
+@pytest.mark.parametrize("warm", [0, 1, 3])
+def test_a_scan_is_its_steps(warm):
+    def make():
+        return Training(nn.MLP(2, [5], 1, rng=0), batch=1, optimizer=OPTIMISERS["adam"])
+
+    ours, theirs = make(), make()
+    step, batches = native(ours.step), ours.batches(40)
+    for x, y in batches[:warm]:
+        step(x, y)
+        theirs.step(tg.Tensor(x), tg.Tensor(y))
+    inputs, targets = map(np.array, zip(*batches[warm:], strict=True))
+    losses = step.scan(inputs[:, :, ::-1], targets)  # not in order in memory: copied
+    expected = [theirs.step(tg.Tensor(x[:, ::-1]), tg.Tensor(y)).item() for x, y in batches[warm:]]
+    assert is_native(step)
+    assert_close(losses.data, expected)
+    for a, b in zip(ours.state(), theirs.state(), strict=True):
+        assert_close(a, b)
+
+
+def test_a_long_scan_goes_in_pieces(monkeypatch):
+    monkeypatch.setattr("tinygrad_mlp.program.native.runner._WORK", 1_000)
+    ours, theirs = (Training(nn.MLP(2, [3], 1, rng=0), batch=1) for _ in range(2))
+    step, batches = native(ours.step), ours.batches(50)
+    inputs, targets = map(np.array, zip(*batches, strict=True))
+    losses = step.scan(inputs, targets)
+    assert_close(losses.data, [theirs.step(*map(tg.Tensor, b)).item() for b in batches])
+
+
+def meddle(training, i):
+    """What a user may do between two steps."""
+    if i in {12, 17}:
+        training.optimizer.groups[0].lr = 0.5 if i == 12 else 0.1
+    for p in training.model.parameters():
+        if i == 20:
+            p.data = p.data * 0.5
+        elif i == 25:
+            p.data -= 0.125
+
+
+def test_eager_and_native_steps_and_scans_mix_freely():
+    ours, theirs = (Training(nn.MLP(3, [4], 2, rng=0)) for _ in range(2))
+    step = native(ours.step)
+    ways = [step, step, lambda x, y: step.scan(x[None], y[None]).sum(), ours.step]
+    for i, (x, y) in enumerate(ours.batches(30)):
+        way = ways[i % 4]
+        loss = way(tg.Tensor(x), tg.Tensor(y)) if way == ours.step else way(x, y)
+        assert_close(loss.data, theirs.step(tg.Tensor(x), tg.Tensor(y)).data)
+        meddle(ours, i)
+        meddle(theirs, i)
+    assert step.captures == 2
+    for a, b in zip(ours.state(), theirs.state(), strict=True):
+        assert_close(a, b)
+
+
+def test_a_rate_that_goes_there_and_back_in_a_scan_is_followed():
+    w = tg.Tensor([1.0], requires_grad=True)
+    optimizer = optim.SGD([w], lr=0.5)
+
+    def step(x):
+        loss = (w * x).sum()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    compiled, one = native(step), np.ones(1)
+    for _ in range(3):
+        compiled(one)
+    half = optimizer.groups[0].lr
+    optimizer.groups[0].lr = 0.25
+    compiled.scan(one[None])
+    optimizer.groups[0].lr = half
+    compiled(one)
+    assert w.data.tolist() == [1.0 - 3 * 0.5 - 0.25 - 0.5]
+
+
+def test_whoever_kept_an_array_or_a_graph_keeps_it():
+    training = Training(nn.MLP(3, [4], 2, rng=0))
+    step = native(training.step)
+    kept = []
+    for x, y in training.batches(8):
+        p = next(training.model.parameters())
+        loss = training.loss_fn(training.model(tg.Tensor(x)), tg.Tensor(y))
+        kept.append((p.data, p.data.copy(), loss))
+        step(x, y)
+        step.scan(x[None], y[None])
+        kept.append((p.grad, p.grad.copy(), loss))
+    assert is_native(step)
+    for array, copy, loss in kept:
+        assert np.array_equal(array, copy)
+        training.optimizer.zero_grad()
+        loss.backward()
+
+
+def test_what_it_returns_is_the_callers():
+    w = tg.Tensor([1.0, 2.0], name="w")
+
+    @native
+    def several(x):
+        return x * w, (x * w).sum(), x > 1.0
+
+    @native
+    def single(x):
+        return (x * w,)
+
+    results = [(several(np.full(2, k)), single(np.full(2, k))) for k in (1.0, 2.0, 3.0, 4.0)]
+    for k, ((product, total, larger), (again,)) in enumerate(results, 1):
+        assert product.data.tolist() == again.data.tolist() == [k, 2.0 * k]
+        assert total.item() == 3.0 * k
+        assert larger.data.tolist() == [k > 1] * 2
+    assert is_native(several)
+    assert is_native(single)
+    products, totals, _ = several.scan(np.arange(6.0).reshape(3, 2))
+    assert products.shape == (3, 2)
+    assert totals.tolist() == [2.0, 8.0, 14.0]
+
+
+def test_arguments_of_any_layout_type_and_name():
+    @native
+    def step(x, *, mask, scale=2.0):
+        return (np.where(mask, x, 0.0) * scale).sum()
+
+    x = np.arange(12.0).reshape(3, 4)
+    for array in (x, x[::-1], np.asfortranarray(x), np.repeat(x, 2, axis=1)[:, ::2]):
+        for _ in range(3):
+            total = step(array, mask=x > 4).item()
+            assert total == 2.0 * np.asarray(array)[x > 4].sum()
+    assert is_native(step)
+
+
+def test_single_numbers_and_what_is_only_read():
+    b = tg.Tensor(0.5, name="b")
+    other = tg.Tensor([1.0, 2.0], name="other")
+
+    @native
+    def step(x):
+        b.data = b.data * 0.5 + x.data
+        return b * other.sum()
+
+    expected = 0.5
+    for k in range(6):
+        other.data[0] = float(k)  # in place: nobody is told
+        expected = expected * 0.5 + k
+        assert step(np.float64(k)).item() == expected * (k + 2.0)
+    assert is_native(step)
+
+
+# -- numbers that are none -------------------------------------------------------------------
+
+SPECIAL = [
+    *(0.0, -0.0, 1.0, -1.0, 0.5, -0.5, np.inf, -np.inf, np.nan, 1e-20, -1e-20, 5e-324, -5e-324),
+    *(1e-310, 709.7, 709.9, 89.0, -103.0, -745.0, -746.0, 1e5, -1e5, 20.0, -20.0, 3.0),
+]
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "exp",
+        "expm1",
+        "tanh",
+        "log",
+        "log1p",
+        "sqrt",
+        "sin",
+        "cos",
+        "abs",
+        "sign",
+        "floor",
+        "ceil",
+        "negative",
+        "square",
+        "reciprocal",
+    ],  # fmt: skip
+)
+def test_functions_of_special_numbers_are_numpys(name, dtype):
+    function = getattr(np, name)
+    with np.errstate(all="ignore"):
+        x = np.array(SPECIAL, np.float64).astype(dtype)
+        op = tg.define_op(f"native_{name}", function, lambda g, y, x: g * y)
+        try:
+            step = native(lambda x: op(x))
+            results = [step(x).data for _ in range(3)][-1]
+            assert is_native(step)
+            expected = function(x)
+        finally:
+            tg.ops.REGISTRY.pop(f"native_{name}")
+    assert results.dtype == dtype
+    np.testing.assert_array_max_ulp(results, expected, 4, dtype)
+    assert np.array_equal(np.isnan(results), np.isnan(expected))
+
+
+@pytest.mark.parametrize("function", [np.maximum, np.minimum, np.logaddexp, np.add, np.divide,
+                                      np.power], ids=lambda f: f.__name__)  # fmt: skip
+def test_functions_of_two_special_numbers_are_numpys(function):
+    a, b = np.meshgrid(SPECIAL[:11], SPECIAL[:11])
+    op = tg.define_op("native_pair", function, (lambda g, y, a, b: g, lambda g, y, a, b: g))
+    try:
+        with np.errstate(all="ignore"):
+            step = native(lambda a, b: op(a, b))
+            results = [step(a, b).data for _ in range(3)][-1]
+            expected = function(a, b)
+    finally:
+        tg.ops.REGISTRY.pop("native_pair")
+    assert is_native(step)
+    np.testing.assert_array_max_ulp(results, expected, 4)
+    assert np.array_equal(np.isnan(results), np.isnan(expected))
+
+
+@pytest.mark.filterwarnings("ignore::tinygrad_mlp.errors.TrainingWarning")
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e308])
+@pytest.mark.parametrize("activation", [nn.Sigmoid, nn.Tanh, nn.ReLU, nn.Softplus, nn.Softmax])
+def test_what_is_no_number_spreads_as_in_numpy(bad, activation):
+    def make():
+        return Training(nn.Sequential(nn.Linear(3, 4, rng=0), activation(), nn.Linear(4, 2, rng=1)))
+
+    ours, theirs = make(), make()
+    step = native(ours.step)
+    with np.errstate(all="ignore"):
+        for i, (x, y) in enumerate(ours.batches(4)):
+            if i == 3:
+                x[1, 1] = bad
+            assert_close(step(x, y).data, theirs.step(tg.Tensor(x), tg.Tensor(y)).data)
+    assert is_native(step)
+    for a, b in zip(ours.state(), theirs.state(), strict=True):
+        assert_close(a, b)
+
+
+@pytest.mark.parametrize("kind", [DOUBLE, FLOAT, Kind("double", 4), Kind("float", 8)], ids=str)
+@pytest.mark.parametrize("name", ["exp", "expm1", "tanh", "log", "log1p"])
+def test_elementary_functions_are_exact_to_four_units(name, kind):
+    rng = np.random.default_rng(0)
+    dtype = np.dtype("f8" if kind.number == "double" else "f4")
+    x = np.concatenate(
+        [rng.normal(size=512), rng.normal(size=512) * 10, 10.0 ** rng.uniform(-30, 1, 512)]
+    )
+    x = np.abs(x).astype(dtype) if name == "log" else np.maximum(x, -0.99).astype(dtype)
+    function = f"{name}.{kind.suffix}"
+    lines, declared = elementary.definition(function, kind, "#0")
+    text = "\n".join([
+        *lines, *declared, "define void @apply(ptr %x, ptr %y) #0 {",
+        f"  %in = load {kind}, ptr %x, align 4",
+        f"  %out = call {kind} @{function}({kind} %in)",
+        f"  store {kind} %out, ptr %y, align 4", "  ret void", "}", "attributes #0 = { nounwind }",
+    ])  # fmt: skip
+    library = llvm.compiled(text, "all")
+    apply = library.function("apply", None, llvm.ctypes.c_void_p, llvm.ctypes.c_void_p)
+    y = np.empty_like(x)
+    for i in range(0, len(x), kind.lanes):
+        apply(x[i:].ctypes.data, y[i:].ctypes.data)
+    exact = getattr(np, name)(x.astype(np.longdouble))
+    units = np.abs(y - exact) / np.spacing(np.abs(exact.astype(dtype)))
+    assert units.max() <= 4
+
+
+# -- what is not native ----------------------------------------------------------------------
+
+
+def test_a_step_that_cannot_be_said_runs_with_numpy_and_says_so():
+    def make():
+        model = nn.Sequential(
+            nn.Linear(3, 4, rng=0), nn.Dropout(0.5, rng=1), nn.Linear(4, 2, rng=2)
+        )
+        return Training(model)
+
+    ours, theirs = make(), make()
+    step = assert_trains_alike(ours, theirs, ours.batches(6))
+    assert not is_native(step)
+    assert "buffers" in step.executed
+    assert "generator" in step.executed["not native"]
+    assert "not native: generator" in repr(step)
+    inputs, targets = map(np.array, zip(*ours.batches(3), strict=True))
+    assert step.scan(inputs, targets).shape == (3,)
+
+
+def test_without_llvmlite_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "llvmlite.binding", None)
+    with pytest.raises(MissingExtraError, match=r"tinygrad-mlp\[native\]"):
+        tg.compile(lambda x: x, backend="native")
+
+
+# -- the text --------------------------------------------------------------------------------
+
+
+def sum_step():
+    training = Training(nn.MLP(2, [5], 1, rng=0), batch=1)
+    step = native(training.step)
+    for x, y in training.batches(3):
+        step(x, y)
+    return step
+
+
+def test_the_text_of_the_sum(golden):
+    text = sum_step().executed["native"]
+    # How wide this processor's vectors are, and how many bits they have.
+    golden(
+        "native/sum.ll", re.sub(r'"prefer-vector-width"="\d+"', '"prefer-vector-width"="512"', text)
+    )
+
+
+@pytest.mark.parametrize("name", ['"quoted"', "a\nret void\n}", "größe", "%x", "@step", "; no", "",
+                                  "one", "i", "count", "x", "\\22", "ret", "999"])  # fmt: skip
+def test_names_cannot_leave_their_place(name):
+    w = tg.Tensor([1.0, 2.0], requires_grad=True, name=name)
+    b = tg.Tensor(1.0, name=name)
+
+    def one(x):
+        y = tg.Tensor(w.data, name=name) * x + b
+        y.name = name
+        w.data = w.data + y.data
+        return y.sum()
+
+    step = native(one)
+    results = [step(np.ones(2)).item() for _ in range(4)]
+    assert is_native(step)
+    assert results == [5.0, 10.0, 20.0, 40.0]
+
+
+# -- what was compiled before ----------------------------------------------------------------
+
+PROGRAM = """
+import sys
+import numpy as np
+import tinygrad_mlp as tg
+from tinygrad_mlp.program.native import llvm
+
+real = llvm._machine_code
+llvm._machine_code = lambda *args: (print("compiled"), real(*args))[1]
+w = tg.Tensor([1.0], name="w")
+
+@tg.compile(backend="native")
+def step(x):
+    w.data = w.data + x.data
+    return w.sum()
+
+print([step(np.ones(1)).item() for _ in range(4)])
+"""
+
+
+def in_a_process(folder, **more):
+    environment = {**os.environ, cache.SWITCH: str(folder), **more}
+    command = [sys.executable, "-c", PROGRAM]
+    run = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+    assert "[2.0, 3.0, 4.0, 5.0]" in run.stdout
+    return "compiled" in run.stdout
+
+
+def test_a_second_process_finds_what_the_first_compiled(tmp_path):
+    assert in_a_process(tmp_path)
+    assert not in_a_process(tmp_path)
+    (file,) = tmp_path.iterdir()
+    whole = file.read_bytes()
+    for broken in (
+        b"",
+        whole[:-1],
+        whole[:40],
+        whole[:-1] + b"\1",
+        b"\x7fELF" + whole[4:],
+        whole * 2,
+    ):
+        file.write_bytes(broken)
+        assert in_a_process(tmp_path)
+        assert not in_a_process(tmp_path)
+    assert [f.name for f in tmp_path.iterdir()] == [file.name]
+
+
+def test_the_cache_can_be_elsewhere_or_nowhere(tmp_path, monkeypatch):
+    assert in_a_process("off", HOME=str(tmp_path), XDG_CACHE_HOME=str(tmp_path))
+    assert not list(tmp_path.iterdir())
+    monkeypatch.delenv(cache.SWITCH)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert cache.folder() == tmp_path / "tinygrad_mlp"
+    blocked = tmp_path / "file"
+    blocked.write_text("no folder")
+    assert in_a_process(blocked)  # nothing can be kept there, and nothing goes wrong
+
+
+def test_a_file_of_other_code_is_not_taken(tmp_path, monkeypatch):
+    monkeypatch.setenv(cache.SWITCH, str(tmp_path))
+    cache.save("one", b"code of one")
+    cache.save("two", b"code of two")
+    one, two = (cache._path(tmp_path, key) for key in ("one", "two"))
+    assert cache.load("one") == b"code of one"
+    one.write_bytes(two.read_bytes())
+    assert cache.load("one") is None
+
+
+# -- the tests' own test ---------------------------------------------------------------------
+
+WRONG = {
+    "multiply": lambda b, x, y: b.mul(b.mul(x, y), 1.0 + 1e-9),
+    "exp": lambda b, x: b.add(elementary.call(b, "exp", x), 1e-9),
+    "subtract": lambda b, x, y: b.sub(y, x),
+    "minimum": lambda b, x, y: x,
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_planted_wrong_instruction_is_caught(name, monkeypatch):
+    monkeypatch.setitem(ufuncs._OF_NUMBERS, name, WRONG[name])
+    make = lambda: Training(nn.MLP(3, [4], 2, rng=0), batch=3)  # noqa: E731
+    ours, theirs = make(), make()
+    batches = ours.batches(6)
+    batches[4][0][:] *= 1e4
+    with pytest.raises(AssertionError):
+        assert_trains_alike(ours, theirs, batches)
