@@ -80,3 +80,17 @@ def test_state_that_changes_places():
     assert (a.tolist(), b.tolist()) == (c.tolist(), d.tolist())
     assert [compiled(x).tolist() for x in xs] == [eager(tg.Tensor(x)).tolist() for x in xs]
     assert "scalars" in compiled.executed
+
+
+def test_arguments_called_like_the_memory():
+    w = tg.Tensor([1.0], requires_grad=True, name="memory")
+
+    def step(memory, pack_memory, view_memory):
+        w.data = w.data * memory.data
+        return w * pack_memory + view_memory
+
+    compiled = tg.compile(step)
+    for k in range(1, 6):
+        result = compiled([2.0], [3.0], [4.0])
+        assert result.tolist() == [2.0**k * 3.0 + 4.0]
+    assert "scalars" in compiled.executed

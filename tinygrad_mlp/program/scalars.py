@@ -45,6 +45,8 @@ class _Scalariser:
         self.book = Book()
         self.table = functions(self.book)
         self.names = Names("make", "step", "epoch", "Struct", "array", "losses", *_MATH)
+        self.memory = [self.names.fresh("memory") for _ in made.regions]
+        self.names.taken |= {f"{word}_{name}" for name in self.memory for word in ("pack", "view")}
         self.values: dict[int, Any] = {}
         self.hints: dict[int, str] = {}
 
@@ -63,7 +65,8 @@ class _Scalariser:
                 continue
             numbers.append(self.names.fresh(cell.name))
             self.values[id(cell.before)] = self.book.atom(numbers[-1])
-        regions = [self._region(region) for region in self.made.regions]
+        atoms_of = map(self._region, self.made.regions)
+        regions = list(zip(self.memory, atoms_of, strict=True))
         for equation in self.program.equations:
             self._equation(equation)
         outputs = [self._value(v) for v in self.program.outputs]
@@ -74,7 +77,7 @@ class _Scalariser:
         lines, write = _lines(self.book, self.names, self.hints, [*outputs, *state])
         results = bare_or_tuple([_nested(o, write, "array({})") for o in outputs])
         packs = [
-            list(wrapped(f"pack_{name}", [name, "0", *map(write, nodes)], ""))
+            list(wrapped(f"pack_{name}", [f"view_{name}", "0", *map(write, nodes)], ""))
             for (name, _), nodes in zip(regions, state, strict=True)
         ]
         after, last = self._kept(regions, state, write)
@@ -90,7 +93,7 @@ class _Scalariser:
                 f"for {tuple_text(each)} in zip({', '.join(rows)}):",
                 *(f"    {line}" for line in [*lines, f"keep({results})", *after]),
                 *(line for (name, _), nodes in zip(regions, last, strict=True)
-                  for line in wrapped(f"pack_{name}", [name, "0", *nodes], "")),
+                  for line in wrapped(f"pack_{name}", [f"view_{name}", "0", *nodes], "")),
                 "return results"]  # fmt: skip
         given = [*names, *numbers]
         return "\n".join([
@@ -102,6 +105,7 @@ class _Scalariser:
             "",
             *wrapped("def make", [name for name, _ in regions], ":"),
             *(f'    pack_{name} = Struct("{len(atoms)}d").pack_into' for name, atoms in regions),
+            *(f"    view_{name} = memoryview({name})  # found sooner" for name, _ in regions),
             "",
             *(f"    {line}" for line in wrapped("def step", given, ":")),
             *(f"        {line}" for line in body),
@@ -156,7 +160,7 @@ class _Scalariser:
         self.values[id(v)] = array
         return name, _pattern(array) if v.ndim else array[()].name
 
-    def _region(self, region: Region) -> tuple[str, list[str]]:
+    def _region(self, region: Region) -> list[str]:
         if region.dtype != np.float64 or region.size > LARGEST:
             raise TooMuchError
         atoms = []
@@ -165,7 +169,7 @@ class _Scalariser:
             atoms += [node.name for node in array.ravel()]
             if cell.before is not None:
                 self.values[id(cell.before)] = array
-        return self.names.fresh("memory"), atoms
+        return atoms
 
     def _atoms(self, name: str, shape: tuple[int, ...]) -> Array:
         array = np.empty(shape, object)
