@@ -111,7 +111,14 @@ def agreed(  # noqa: C901 - one line for each way to differ
     return kept
 
 
-def tests(program: Program, kept: list[Fact], space: dict[str, Any], names: list[str]) -> list[str]:
+def tests(
+    program: Program,
+    kept: list[Fact],
+    space: dict[str, Any],
+    names: list[str],
+    *,
+    lengths: bool,
+) -> list[str]:
     """Python conditions that hold while a program fits; what they name is put into `space`.
 
     Args:
@@ -119,11 +126,13 @@ def tests(program: Program, kept: list[Fact], space: dict[str, Any], names: list
         kept: What it relies on.
         space: Where the conditions will find what they compare.
         names: What the arguments are called, which are arrays for certain.
+        lengths: Whether to look at their lengths too, and not only at the number of axes.
     """
     conditions = []
     for i, (v, x) in enumerate(zip(program.inputs, names, strict=True)):
         space[f"dtype_{i}"] = v.dtype
-        conditions += [f"{x}.dtype is dtype_{i}", f"{x}.shape == {v.shape}"]
+        conditions.append(f"{x}.dtype is dtype_{i}")
+        conditions.append(f"{x}.shape == {v.shape}" if lengths else f"{x}.ndim == {v.ndim}")
     dicts: list[Any] = []
     were: list[Any] = []
     loose: list[tuple[int, dict[str, Any]]] = []
@@ -189,7 +198,7 @@ def checker(program: Program, kept: list[Fact]) -> Callable[..., bool]:
     space: dict[str, Any] = {"ndarray": np.ndarray}
     names = [f"xs[{i}]" for i in range(len(program.inputs))]
     kinds = [f"type({x}) is ndarray" for x in names]
-    text = " and ".join([*kinds, *tests(program, kept, space, names)]) or "True"
+    text = " and ".join([*kinds, *tests(program, kept, space, names, lengths=True)]) or "True"
     exec(compile(f"fits = lambda *xs: {text}", "<guards>", "exec"), space)
     inner = space["fits"]
 

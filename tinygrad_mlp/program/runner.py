@@ -7,6 +7,7 @@ runner holds it: whoever kept ``w.data`` of an earlier step, or a graph that use
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -21,7 +22,7 @@ from tinygrad_mlp.program.guards import Fact, checker, tests
 from tinygrad_mlp.program.ir import Cell, Program, Var
 from tinygrad_mlp.program.memory import Region, lives_on
 from tinygrad_mlp.program.passes import unclamped
-from tinygrad_mlp.program.scalars import scalars
+from tinygrad_mlp.program.scalars import apart, scalars
 from tinygrad_mlp.tensor import NOTHING, Tensor, leaf
 
 __all__ = ["Runner", "StaleError"]
@@ -70,7 +71,8 @@ class Runner:
         self._names(slow)
         way_in = arguments.way_in(len(program.inputs))
         self._write(kept, way_in, single=single)  # now all names inside are known
-        way_in = arguments.way_in(len(program.inputs), {*self.space, *_WORDS})
+        numbers = itertools.chain(*self._numbers())
+        way_in = arguments.way_in(len(program.inputs), {*self.space, *_WORDS, *numbers})
         self.open = way_in.open
         self.text = self._write(kept, way_in, single=single)
         exec(compile(self.text, _FILE, "exec"), self.space)
@@ -194,7 +196,12 @@ class Runner:
         arguments = [self._argument(i, c) for i, c in enumerate(self.made.arguments)]
         prepare, finish = self._prepare(slots), self._finish(slots)
         names = way_in.names
-        test = tests(self.program, kept, self.space, names)
+        numbers = self._numbers()
+        test = tests(self.program, kept, self.space, names, lengths=not numbers)
+        taken_apart = [
+            f"    {apart(name, v.shape, own)}"
+            for name, v, own in zip(names, self.program.inputs, numbers, strict=False)
+        ]
         run = self._run([*names, *arguments])
         unpack = []
         for n in names:
@@ -207,6 +214,7 @@ class Runner:
         guard = [
             "try:",
             *_lines("    ready = ", "and", [*way_in.tests, *test]),
+            *taken_apart,
             "except Exception:",
             "    ready = False",
             "if not ready:",
@@ -227,15 +235,23 @@ class Runner:
 
     def _run(self, given: list[str]) -> list[str]:
         """One step of what runs on what is given, as lines that leave its ``results``."""
-        call = f"({', '.join(given)})"
         if not self._make_quick:
-            return [f"results = step{call}"]
+            return [f"results = step({', '.join(given)})"]
+        numbers = [name for own in self._numbers() for name in own]
+        rest = given[len(self.program.inputs) :]
         return [
             "try:",
-            f"    results = step{call}",
+            f"    results = step({', '.join([*numbers, *rest])})",
             "except (ArithmeticError, ValueError):",
-            f"    results = careful{call}",
+            f"    results = careful({', '.join(given)})",
         ]
+
+    def _numbers(self) -> list[list[str]]:
+        """What ``call`` calls the numbers in each argument, if the step takes them one by one."""
+        if not self.scalar_text:
+            return []
+        count = itertools.count()
+        return [[f"number_{next(count)}" for _ in range(v.size)] for v in self.program.inputs]
 
     def _give(self, *, single: bool) -> list[str]:
         """The results as tensors. One is made on the spot, which saves a call."""

@@ -33,7 +33,7 @@ from tinygrad_mlp.program.nodes import (
 )
 from tinygrad_mlp.program.writer import bare_or_tuple, tuple_text, wrapped
 
-__all__ = ["scalars"]
+__all__ = ["apart", "scalars"]
 
 _DEEPEST = 12
 _LONGEST = 400
@@ -86,8 +86,7 @@ class _Scalariser:
             if any(id(c.before) in used for c in region.cells):
                 reads.append(f"{', '.join(atoms)}, = {name}.tolist()")
         names = [name for name, _ in arrays]
-        body = [*(_taken(name, pattern) for name, pattern in arrays), *reads, *lines,
-                *(line for pack in packs for line in pack), f"return {results}"]  # fmt: skip
+        body = [*reads, *lines, *(line for pack in packs for line in pack), f"return {results}"]
         each, rows = zip(*map(_rounds, arrays), strict=True) if arrays else ((), ())
         loop = [*reads, "results = []", "keep = results.append",
                 f"for {tuple_text(each)} in zip({', '.join(rows)}):",
@@ -107,7 +106,7 @@ class _Scalariser:
             *(f'    pack_{name} = Struct("{len(atoms)}d").pack_into' for name, atoms in regions),
             *(f"    view_{name} = memoryview({name})  # found sooner" for name, _ in regions),
             "",
-            *(f"    {line}" for line in wrapped("def step", given, ":")),
+            *(f"    {line}" for line in wrapped("def step", [*map(_flat, arrays), *numbers], ":")),
             *(f"        {line}" for line in body),
             "",
             *(f"    {line}" for line in wrapped("def epoch", given, ":")),
@@ -286,10 +285,10 @@ def _mentioned(x: Any) -> set[str]:
     return {x.name} if x.name else set().union(*map(_mentioned, x.args))
 
 
-def _pattern(x: Array) -> str:
+def _pattern(x: Any) -> str:
     """The names of an array as something to assign ``x.tolist()`` to."""
     if not isinstance(x, np.ndarray):
-        return str(x.name)
+        return x if isinstance(x, str) else str(x.name)
     return "[" + ", ".join(_pattern(item) for item in x) + "]"
 
 
@@ -300,10 +299,13 @@ def _taken(name: str, pattern: str) -> str:
     return f"{pattern.strip('[]')} = {name}.item()"
 
 
+def _flat(given: tuple[str, str]) -> str:
+    return given[1].replace("[", "").replace("]", "")
+
+
 def _rounds(given: tuple[str, str]) -> tuple[str, str]:
     """The numbers of one round of the loop, and what gives them round by round, without nesting."""
-    name, pattern = given
-    flat = pattern.replace("[", "").replace("]", "")
+    name, flat = given[0], _flat(given)
     if "," not in flat:
         return flat, f"{name}.ravel().tolist()"
     return f"[{flat}]", f"{name}.reshape(len({name}), -1).tolist()"
@@ -316,6 +318,17 @@ def _nested(x: Any, write: Callable[[Any], str], outside: str) -> str:
     return outside.format(inner)
 
 
+def apart(name: str, shape: tuple[int, ...], names: list[str]) -> str:
+    """The line that takes an array of this shape apart, and fails where a length is another.
+
+    >>> apart("x", (1, 2), ["a", "b"]), apart("y", (1, 1), ["c"])
+    ('[[a, b]] = x.tolist()', 'c = y.item()')
+    """
+    parts = np.empty(shape, object)
+    parts.reshape(-1)[:] = names
+    return _taken(name, _pattern(parts) if shape else names[0])
+
+
 def scalars(program: Program, made: Made) -> str | None:
     """Write a program, lowered and simplified, in Python numbers.
 
@@ -325,7 +338,7 @@ def scalars(program: Program, made: Made) -> str | None:
 
     Returns:
         The source of ``make(*regions)``, which gives ``step`` and ``epoch``; None where the
-        program is too large, or not of float64.
+        program is too large, or not of float64. A step takes the numbers in its inputs one by one.
     """
     try:
         return _Scalariser(program, made).text()
