@@ -331,6 +331,24 @@ def test_a_number_around_the_function_may_have_any_name():
     assert step.captures == 2
 
 
+def test_a_variable_around_the_function_that_holds_nothing_yet():
+    def make():
+        @tg.compile
+        def step(x):
+            return x * 2.0 if x.shape == (2,) else x * later
+
+        for _ in range(3):
+            assert step(np.ones(2)).tolist() == [2.0, 2.0]
+        later = 5.0
+        for _ in range(3):
+            assert step(np.ones(3)).tolist() == [5.0] * 3
+            assert step(np.ones(2)).tolist() == [2.0, 2.0]
+        later = 6.0
+        assert step(np.ones(3)).tolist() == [6.0] * 3
+
+    make()
+
+
 def test_the_optimiser_is_watched_while_its_numbers_change():
     ours, theirs = pair(lambda: Training(nn.MLP(3, [4], 2, rng=0), optimizer=lambda ps: optim.SGD(
         ps, lr=0.1, momentum=0.9)))  # fmt: skip

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from ast import literal_eval
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -76,8 +77,8 @@ def facts(  # noqa: C901 - one line for each kind of fact
             for name, value in vars(owner).items():
                 if name not in read[id(owner)]:
                     found["vars", id(owner), name] = _attribute(vars(owner), name, value)
-    for holder, name, value in _surroundings(step):
-        found["around", getattr(holder, "key", id(holder)), name] = _attribute(holder, name, value)
+    for name, fact in _surroundings(step):
+        found["around", id(fact.holder), name] = fact
     return found
 
 
@@ -225,9 +226,12 @@ def _dictionary(holder: dict[str, Any]) -> Fact:
 
 
 def _attribute(holder: Any, name: str, value: Any) -> Fact:
-    how = "==" if isinstance(value, (list, dict, *_PLAIN)) else "is"
     key = repr(name).replace("{", "{{").replace("}", "}}")
-    return Fact(holder, f"{{0}}[{key}] {how} {{1}}", _copied(value))
+    return Fact(holder, f"{{0}}[{key}] {_how(value)} {{1}}", _copied(value))
+
+
+def _how(value: Any) -> str:
+    return "==" if isinstance(value, (list, dict, *_PLAIN)) else "is"
 
 
 def _twin(holder: dict[str, Any]) -> dict[str, Any]:
@@ -256,8 +260,8 @@ def _number(x: Any) -> bool:
     return isinstance(x, int | float) and not isinstance(x, bool)
 
 
-def _surroundings(step: Callable[..., Any]) -> Iterator[tuple[Any, str, Any]]:
-    """Models, optimisers and plain values that a function finds outside itself."""
+def _surroundings(step: Callable[..., Any]) -> Iterator[tuple[str, Fact]]:
+    """Models, optimisers and plain values that a function finds outside itself, by name."""
     me = getattr(step, "__self__", None)
     function = getattr(step, "__func__", step)
     code = getattr(function, "__code__", None)
@@ -269,22 +273,12 @@ def _surroundings(step: Callable[..., Any]) -> Iterator[tuple[Any, str, Any]]:
     for place in places:
         for name in code.co_names:
             if name in place and _counts(place[name]):
-                yield place, name, place[name]
+                yield name, _attribute(place, name, place[name])
     for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
-        value = _Cell(cell)["cell_contents"]
-        if _counts(value):
-            yield _Cell(cell), name, value
-
-
-class _Cell:
-    """A variable of an enclosing function, to be asked like a dict, whatever the name."""
-
-    def __init__(self, cell: Any) -> None:
-        self.cell = cell
-        self.key = id(cell)
-
-    def __getitem__(self, name: str) -> Any:
-        return self.cell.cell_contents
+        with suppress(ValueError):  # nothing in it yet, so it was not needed
+            value = cell.cell_contents
+            if _counts(value):
+                yield name, Fact(cell, f"{{0}}.cell_contents {_how(value)} {{1}}", _copied(value))
 
 
 def _counts(value: Any) -> bool:
