@@ -307,6 +307,60 @@ def test_a_new_layer_and_a_new_model_are_seen():
         assert_close(predict(x).data, model(tg.Tensor(x)).data)
 
 
+@pytest.mark.parametrize("place", ["attribute", "list", "optimiser"])
+def test_a_parameter_is_not_taken_for_an_equal_one(place):
+    class Scaled(nn.Module):
+        def __init__(self):
+            self.scale, self.others = nn.Parameter([2.0]), [nn.Parameter([3.0])]
+
+        def forward(self, x):
+            return x * self.scale * self.others[0]
+
+    model = Scaled()
+    optimizer = optim.SGD(model.parameters(), lr=0.01)
+
+    def step(x):
+        loss = model(x).sum()
+        model.scale.grad = model.others[0].grad = None
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    compiled = tg.compile(step)
+    for _ in range(4):
+        compiled(np.ones(1))
+    old = model.others[0] if place == "list" else model.scale
+    new = nn.Parameter(old.data)
+    if place == "attribute":
+        model.scale = new
+    elif place == "list":
+        model.others[0] = new
+    else:
+        model.scale = optimizer.groups[0].params[0] = new
+        optimizer = optim.SGD(model.parameters(), lr=0.01)
+    compiled(np.ones(1))
+    assert compiled.captures == 3
+    assert new.grad is not None
+
+
+def test_a_model_is_not_taken_for_an_equal_one():
+    class Equal(nn.Linear):
+        def __eq__(self, other):
+            return type(other) is Equal
+
+        __hash__ = nn.Linear.__hash__
+
+    model = nn.Sequential(Equal(2, 1, rng=0))
+    holder = nn.Sequential(model)
+    compiled = tg.compile(lambda x: holder(x))
+    for _ in range(4):
+        compiled(np.ones((1, 2)))
+    model._layers = (Equal(2, 1, rng=1),)
+    x = np.ones((1, 2))
+    for _ in range(4):
+        assert_close(compiled(x).data, holder(tg.Tensor(x)).data)
+
+
 def test_a_number_around_the_function_is_seen():
     scale = 2.0
 

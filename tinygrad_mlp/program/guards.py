@@ -12,6 +12,7 @@ from ast import literal_eval
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from operator import itemgetter
+from types import MethodType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -134,11 +135,24 @@ def tests(
         space[f"dtype_{i}"] = v.dtype
         conditions.append(f"{x}.dtype is dtype_{i}")
         conditions.append(f"{x}.shape == {v.shape}" if lengths else f"{x}.ndim == {v.ndim}")
+    found, rest = _in_dicts(kept, space)
+    conditions += found
+    for i, fact in enumerate(rest):
+        space[f"holder_{i}"], space[f"value_{i}"] = fact.holder, fact.value
+        plain = fact.value is None or isinstance(fact.value, bool)
+        value = repr(fact.value) if plain else f"value_{i}"
+        conditions.append(fact.test.format(f"holder_{i}", value))
+    return conditions
+
+
+def _in_dicts(kept: list[Fact], space: dict[str, Any]) -> tuple[list[str], list[Fact]]:
+    """One condition for as many dicts as possible, and the facts that are of another kind."""
     dicts: list[Any] = []
     were: list[Any] = []
     loose: list[tuple[int, dict[str, Any]]] = []
     rest: list[Fact] = []
-    entries: dict[int, list[tuple[Any, str, Any]]] = {}
+    conditions: list[str] = []
+    entries: dict[int, tuple[dict[str, Any], dict[str, Any]]] = {}
     for fact in kept:
         entry = _ENTRY.fullmatch(fact.test) if type(fact.holder) is dict else None
         if fact.test == _WHOLE:
@@ -147,11 +161,9 @@ def tests(
         elif entry is None:
             rest.append(fact)
         else:
-            name = entry[1].replace("{{", "{").replace("}}", "}")
-            entries.setdefault(id(fact.holder), []).append((fact.holder, name, fact.value))
-    for i, found in enumerate(entries.values()):  # several entries of one dict in one go
-        holder = found[0][0]
-        expected = {literal_eval(name): value for _, name, value in found}
+            name = literal_eval(entry[1].replace("{{", "{").replace("}}", "}"))
+            entries.setdefault(id(fact.holder), (fact.holder, {}))[1][name] = fact.value
+    for i, (holder, expected) in enumerate(entries.values()):
         others = {name: value for name, value in holder.items() if name not in expected}
         if all(map(_number, others.values())):
             if others:
@@ -165,16 +177,47 @@ def tests(
         values = tuple(expected.values())
         space[f"expected_{i}"] = values if len(values) > 1 else values[0]
         conditions.append(f"entries_{i}(dict_{i}) == expected_{i}")
+        conditions += _very_ones(f"dict_{i}", expected, space)
     space["dicts"], space["were"] = dicts, were
     if dicts:
         space["renewed"] = _renewed(dicts, were, loose)
         conditions.append("(dicts == were or renewed())" if loose else "dicts == were")
-    for i, fact in enumerate(rest):
-        space[f"holder_{i}"], space[f"value_{i}"] = fact.holder, fact.value
-        plain = fact.value is None or isinstance(fact.value, bool)
-        value = repr(fact.value) if plain else f"value_{i}"
-        conditions.append(fact.test.format(f"holder_{i}", value))
-    return conditions
+    for i, (holder, expected) in enumerate(zip(dicts, were, strict=True)):
+        space[f"inside_{i}"] = holder
+        conditions += _very_ones(f"inside_{i}", expected, space)
+    return conditions, rest
+
+
+def _very_ones(name: str, expected: dict[str, Any], space: dict[str, Any]) -> Iterator[str]:
+    """Conditions for what ``==`` may take something else for."""
+    for k, (place, value) in enumerate(_doubles(expected)):
+        space[f"{name}_{k}"] = value
+        yield f"{name}{place} is {name}_{k}"
+
+
+def _doubles(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:
+    """What ``==`` may take something else for, and where it is.
+
+    Two parameters of one number can be equal. Whether longer ones are, NumPy refuses to say.
+    """
+    if type(value) in {list, tuple}:
+        for i, item in enumerate(value):
+            yield from _doubles(item, f"{place}[{i}]")
+    elif type(value) is dict:
+        for name, item in value.items():
+            if isinstance(name, str | int):
+                yield from _doubles(item, f"{place}[{name!r}]")
+    elif isinstance(value, Tensor):
+        if value.size < 2:
+            yield place, value
+    elif hasattr(value, "__dict__") and _has_an_equality(type(value)):
+        yield place, value
+
+
+def _has_an_equality(kind: type) -> bool:
+    """Whether a class says what ``==`` means. A bound method is no other one when it is equal."""
+    own = {name for c in kind.__mro__ if c is not object for name in vars(c)}
+    return "__eq__" in own and kind is not MethodType
 
 
 def _renewed(
