@@ -5,10 +5,11 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 
 import tinygrad_mlp as tg
 from tests.conftest import needs
@@ -16,8 +17,19 @@ from tests.program.drawn import recipes
 from tests.program.steps import Training
 from tinygrad_mlp import nn, optim
 from tinygrad_mlp.errors import MissingExtraError
-from tinygrad_mlp.program.native import cache, elementary, llvm, ufuncs
-from tinygrad_mlp.program.native.values import DOUBLE, FLOAT, Kind
+from tinygrad_mlp.program.native import (
+    arrays,
+    cache,
+    elementary,
+    kernels,
+    llvm,
+    plan,
+    products,
+    runner,
+    ufuncs,
+    walks,
+)
+from tinygrad_mlp.program.native.values import DOUBLE, FLOAT, Kind, NotNativeError
 
 needs("llvmlite")
 
@@ -52,6 +64,17 @@ def assert_trains_alike(ours, theirs, batches, tolerance=1e-12):
     for a, b in zip(ours.state(), theirs.state(), strict=True):
         assert_close(a, b, tolerance)
     return step
+
+
+@pytest.fixture(params=[64, 32, 16], ids="vectors of {} bytes".format)
+def _in_kernels(request, monkeypatch):
+    """Small programs too as kernels over arrays, for processors of several widths."""
+    monkeypatch.setattr(runner, "scalars", _too_large)
+    monkeypatch.setattr(arrays, "vector_bytes", lambda: request.param)
+
+
+def _too_large(program, made):
+    raise NotNativeError("too large")
 
 
 # -- the same numbers ------------------------------------------------------------------------
@@ -90,6 +113,43 @@ def test_drawn_steps_of_float32_are_eager_to_five_digits(recipe):
 def test_a_good_share_of_them_ran_natively():
     if sum(ran.values()) > 20:
         assert ran[True] > 0.5 * sum(ran.values()), ran
+
+
+@pytest.mark.usefixtures("_in_kernels")
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
+@given(recipes())
+def test_drawn_steps_in_kernels_are_eager_to_twelve_digits(recipe):
+    step = assert_trains_alike(recipe.cook(), recipe.cook(), recipe.cook().batches(10))
+    ran[is_native(step)] += 1
+
+
+@pytest.mark.usefixtures("_in_kernels")
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-11), ("float32", 1e-4)])
+@pytest.mark.parametrize(
+    ("sizes", "batch", "optimiser"),
+    [
+        ((1, 1, 1), 1, "sgd"),
+        ((2, 3, 1), 7, "adam"),
+        ((16, 16, 16), 16, "sgd"),
+        ((17, 15, 33), 13, "momentum"),
+        ((64, 100, 10), 32, "rmsprop"),
+        ((130, 65, 70), 70, "sgd"),
+        ((5, 300, 2), 64, "adam"),
+        ((300, 300, 1), 1, "sgd"),
+    ],
+)
+def test_matrices_of_all_sizes(sizes, batch, optimiser, dtype, tolerance):
+    def make():
+        model = nn.MLP(sizes[0], [sizes[1]], sizes[2], rng=0).astype(np.dtype(dtype))
+        return Training(model, batch=batch, optimizer=OPTIMISERS[optimiser])
+
+    ours, theirs = make(), make()
+    step = assert_trains_alike(ours, theirs, ours.batches(6), tolerance)
+    assert is_native(step)
+    inputs, targets = map(np.array, zip(*ours.batches(4), strict=True))
+    expected = [theirs.step(tg.Tensor(x), tg.Tensor(y)).item()
+                for x, y in zip(inputs, targets, strict=True)]  # fmt: skip
+    np.testing.assert_allclose(step.scan(inputs, targets).data, expected, rtol=tolerance * 10)
 
 
 OPTIMISERS = {
@@ -288,7 +348,7 @@ SPECIAL = [
         "negative",
         "square",
         "reciprocal",
-    ],  # fmt: skip
+    ],
 )
 def test_functions_of_special_numbers_are_numpys(name, dtype):
     function = getattr(np, name)
@@ -521,3 +581,58 @@ def test_a_planted_wrong_instruction_is_caught(name, monkeypatch):
     batches[4][0][:] *= 1e4
     with pytest.raises(AssertionError):
         assert_trains_alike(ours, theirs, batches)
+
+
+WRONG_KERNELS = {
+    "lanes that stick out count": (kernels, "mask", lambda width, _: kernels_mask(width, width)),
+    "room given away too early": (
+        arrays._Room,
+        "place",
+        lambda room, size, first, _, place=arrays._Room.place: place(room, size, first, first),
+    ),
+    "parameters overwritten too early": (plan.Plan, "_vacant", lambda *_: True),
+    "columns exchanged wrongly": (products, "_mixed", lambda _book, a, _b, _places: a),
+    "the first lanes of a sum only": (walks._Reducer, "_gathered", lambda *_: first_lane(*_)),
+}
+
+
+def kernels_mask(width, count):
+    return "<" + ", ".join(f"i1 {'true' if i < count else 'false'}" for i in range(width)) + ">"
+
+
+def first_lane(_, book, parts):
+    text = f"extractelement {parts[0].kind} {{0}}, i32 0"
+    return book.put(Kind(parts[0].kind.number), text, parts[0])
+
+
+@pytest.mark.parametrize("wrong", [*WRONG_KERNELS, "none"])
+def test_a_planted_wrong_kernel_is_caught(wrong, monkeypatch):
+    if wrong != "none":
+        monkeypatch.setattr(*WRONG_KERNELS[wrong])
+
+    def make():
+        rng = np.random.default_rng(0)
+        w = tg.Tensor(rng.normal(size=(21, 30)) / 9, requires_grad=True, name="w")
+        v = tg.Tensor(rng.normal(size=(19, 30)) / 9, requires_grad=True, name="v")
+
+        def step(x, y):
+            hidden = np.tanh(x @ w)
+            loss = ((hidden @ v.T - y) ** 2).mean() + (w.sum(axis=1) ** 2).mean()
+            before = w * 1.0
+            w.grad = v.grad = None
+            loss.backward()
+            w.data = w.data - 0.1 * w.grad
+            v.data = v.data - 0.1 * v.grad
+            return loss + (before @ before.T).mean() + np.exp(before).sum(axis=0).mean()
+
+        return (w, v), step
+
+    (ours, one), (theirs, other) = make(), make()
+    step, rng = native(one), np.random.default_rng(1)
+    caught = nullcontext() if wrong == "none" else pytest.raises(AssertionError)
+    with caught:
+        for _ in range(5):
+            x, y = rng.normal(size=(9, 21)), rng.normal(size=(9, 19))
+            assert_close(step(x, y).data, other(tg.Tensor(x), tg.Tensor(y)).data)
+            for a, b in zip(ours, theirs, strict=True):
+                assert_close(a.data, b.data)

@@ -124,6 +124,7 @@ def _machine_code(text: str, passes: str) -> bytes:
         options = llvm.create_pipeline_tuning_options(speed_level=1)
         builder = llvm.create_pass_builder(target, options)
         manager = llvm.create_new_module_pass_manager()
+        manager.add_always_inliner_pass()
         manager.add_sroa_pass()
         manager.run(module, builder)
     return bytes(target.emit_object(module))

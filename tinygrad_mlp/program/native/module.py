@@ -6,6 +6,7 @@ functions are put together. It does not know what they compute.
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,7 +20,7 @@ from tinygrad_mlp.program.native.llvm import Library, compiled, vector_bytes
 from tinygrad_mlp.program.native.values import BOOL, Kind, NotNativeError
 from tinygrad_mlp.program.printing import names_of
 
-__all__ = ["Module", "Place", "called", "indented", "place_of", "stored"]
+__all__ = ["Module", "Place", "address", "called", "indented", "place_of", "stored"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,12 +32,14 @@ class Place:
         shape: The shape of the array.
         dtype: Its dtype.
         plain: Whether it is a number of Python's.
+        far: Whether the variable is the address of the array, which stays where it is.
     """
 
     name: str
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     plain: bool = False
+    far: bool = False
 
     @property
     def size(self) -> int:
@@ -51,15 +54,24 @@ class Place:
     @property
     def text(self) -> str:
         """Its definition."""
+        if self.far:
+            return f"@{self.name} = global ptr null  ; {self.dtype}{list(self.shape)}"
         return (
             f"@{self.name} = global [{self.size} x {self.kind}] zeroinitializer, align 64"
             f"  ; {self.dtype}{list(self.shape)}"
         )
 
-    def array(self, library: Library) -> Array:
-        """The array, in the memory of compiled code."""
+    def array(self, library: Library) -> Any:
+        """The array, in the memory of compiled code; of a far one, where its address goes."""
+        if self.far:
+            return address(library, self.name)
         held = library.memory(self.name, self.size * self.dtype.itemsize)
         return np.frombuffer(held, self.dtype).reshape(self.shape)
+
+
+def address(library: Library, name: str) -> Any:
+    """A global variable that holds an address."""
+    return ctypes.c_void_p.from_buffer(library.memory(name, ctypes.sizeof(ctypes.c_void_p)))
 
 
 def stored(kind: Kind) -> Kind:
@@ -79,9 +91,10 @@ class Module:
         body: The functions.
         passes: What LLVM does to it.
         work: How many operations a step is, about.
+        room: How many bytes the values of a step need.
+        constants: Arrays that the program holds itself, and where they are copied to.
         helpers: The elementary functions that are called.
         declared: Declarations of what is called.
-        private: Memory that only the functions use.
     """
 
     inputs: list[Place] = field(default_factory=list)
@@ -91,9 +104,10 @@ class Module:
     body: list[str] = field(default_factory=list)
     passes: str = "all"
     work: int = 1
+    room: int = 0
+    constants: list[tuple[Place, Array]] = field(default_factory=list)
     helpers: dict[str, Kind] = field(default_factory=dict)
     declared: set[str] = field(default_factory=set)
-    private: list[str] = field(default_factory=list)
 
     @property
     def text(self) -> str:
@@ -107,13 +121,22 @@ class Module:
         places = [place.text for place in (*self.inputs, *self.numbers, *self.results)]
         pointers = [f"@{name} = global ptr null  ; memory of cells" for name in self.regions]
         width = f'"prefer-vector-width"="{8 * vector_bytes()}"'
-        parts = [[*places, *pointers, *self.private], self.body, functions, sorted(declared)]
+        places += [place.text for place, _ in self.constants]
+        if self.room:
+            pointers.append(
+                f"@room = global ptr null  ; {self.room} bytes, for the values of a step"
+            )
+        parts = [[*places, *pointers], self.body, functions, sorted(declared)]
         parts.append([f'attributes #0 = {{ nounwind "no-trapping-math"="true" {width} }}'])
         return "\n\n".join("\n".join(lines) for lines in parts if lines) + "\n"
 
     def compile(self) -> Library:
         """Machine code."""
         return compiled(self.text, self.passes)
+
+
+_NEAR = 1 << 16
+"""Up to so many bytes an array is copied: that is quicker than to ask for its address."""
 
 
 def place_of(v: Var, name: str, largest: int) -> Place:
@@ -125,7 +148,7 @@ def place_of(v: Var, name: str, largest: int) -> Place:
     value = v.value
     if isinstance(value, np.ndarray) and 0 < value.size <= largest and value.dtype.isnative:
         Kind.of_dtype(value.dtype)
-        return Place(name, value.shape, value.dtype)
+        return Place(name, value.shape, value.dtype, far=value.nbytes > _NEAR)
     if type(value) in {float, int}:  # a number of Python's; it adapts to what it meets
         return Place(name, (), np.dtype(np.float64), plain=True)
     raise NotNativeError(f"{name}: {value!r:.40}")

@@ -14,9 +14,11 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mlp.ops import Array
+from tinygrad_mlp.program.buffers import Made
 from tinygrad_mlp.program.ir import Program
+from tinygrad_mlp.program.native.arrays import arrays
 from tinygrad_mlp.program.native.llvm import Library
-from tinygrad_mlp.program.native.module import Module
+from tinygrad_mlp.program.native.module import Module, address
 from tinygrad_mlp.program.native.scalars import scalars
 from tinygrad_mlp.program.native.values import NotNativeError
 from tinygrad_mlp.program.runner import Runner
@@ -34,7 +36,7 @@ class NativeRunner(Runner):
 
     def _quick(self, program: Program) -> Callable[..., Any] | None:
         try:
-            module = scalars(program, self.made)
+            module = _module(program, self.made)
         except NotNativeError as reason:
             self.remark = f"not native: {reason}"
             return super()._quick(program)
@@ -68,6 +70,14 @@ class NativeRunner(Runner):
         return self.native.lines(given, single=self.single)
 
 
+def _module(program: Program, made: Made) -> Module:
+    """A program number by number if it is small, else in kernels over arrays."""
+    try:
+        return scalars(program, made)
+    except NotNativeError:
+        return arrays(program, made)
+
+
 class _Native:
     """Compiled code, and what it is handed.
 
@@ -81,14 +91,18 @@ class _Native:
         self.inputs = [place.array(library) for place in module.inputs]
         self.numbers = [place.array(library) for place in module.numbers]
         self.results = [place.array(library) for place in module.results]
-        self.memory = [
-            ctypes.c_void_p.from_buffer(library.memory(name, ctypes.sizeof(ctypes.c_void_p)))
-            for name in module.regions
-        ]
+        self.memory = [address(library, name) for name in module.regions]
+        if module.room:
+            self.room, address(library, "room").value = _room(module.room)
+        for place, array in module.constants:
+            place.array(library)[...] = array
         self.known: list[Any] = [None] * len(self.numbers)  # the numbers that were copied last
         count = len(self.inputs) + len(self.results)
-        self.run = library.function("step", None)
-        self.loop = library.function("epoch", None, ctypes.c_int64, *[ctypes.c_void_p] * count)
+        free = module.passes == "few"  # long enough for others to run meanwhile
+        self.run = library.function("step", None, free=free)
+        self.loop = library.function(
+            "epoch", None, ctypes.c_int64, *[ctypes.c_void_p] * count, free=free
+        )
 
     def bound(self, *regions: Array) -> tuple[Callable[..., Any], None]:
         """The code on this memory; an epoch has a way of its own."""
@@ -102,7 +116,7 @@ class _Native:
         """What the lines of a step mention."""
         there = {f"there_{i}": a for i, a in enumerate([*self.inputs, *self.numbers])}
         results = {f"result_{i}": a for i, a in enumerate(self.results)}
-        return {"run": self.run, "known": self.known, **there, **results}
+        return {"run": self.run, "known": self.known, "in_order": in_order, **there, **results}
 
     def lines(self, given: list[str], *, single: bool) -> list[str]:
         """One step: copy what is given to where the code reads it, run it, take the results.
@@ -112,7 +126,10 @@ class _Native:
         lines = []
         for i, name in enumerate(given):
             k = i - len(self.inputs)
-            if k < 0 or not self.module.numbers[k].plain:
+            place = [*self.module.inputs, *self.module.numbers][i]
+            if place.far:
+                lines += [f"far_{i} = in_order({name})", f"there_{i}.value = far_{i}.ctypes.data"]
+            elif not place.plain:
                 lines.append(f"there_{i}[...] = {name}")
             else:
                 lines += [
@@ -127,17 +144,18 @@ class _Native:
 
     # -- many steps --------------------------------------------------------------------------
 
-    def epoch(self, arrays: tuple[Array, ...], given: tuple[Any, ...]) -> list[Array]:
+    def epoch(self, inputs: tuple[Array, ...], given: tuple[Any, ...]) -> list[Array]:
         """Steps on the rows of the arrays, in one call or a few."""
-        for there, number in zip(self.numbers, given, strict=True):
-            there[...] = number
-        places = self.module.numbers
+        places, kept = self.module.numbers, []
+        for place, there, number in zip(places, self.numbers, given, strict=True):
+            if place.far:
+                kept.append(in_order(number))
+                there.value = kept[-1].ctypes.data
+            else:
+                there[...] = number
         self.known[:] = [n if p.plain else None for p, n in zip(places, given, strict=True)]
-        data = [
-            np.require(a, place.dtype, ["C", "A"])
-            for a, place in zip(arrays, self.module.inputs, strict=True)
-        ]
-        count = len(arrays[0])
+        data = [*map(in_order, inputs)]
+        count = len(inputs[0])
         results = [np.empty((count, *place.shape), place.dtype) for place in self.module.results]
         for start, length in self._pieces(count):
             self.loop(length, *(a[start:].ctypes.data for a in (*data, *results)))
@@ -147,3 +165,17 @@ class _Native:
         longest = max(1, _WORK // self.module.work)
         for start in range(0, count, longest):
             yield start, min(longest, count - start)
+
+
+def in_order(a: Array) -> Array:
+    """An array whose entries lie one behind the other, each where the processor likes it."""
+    return np.require(a, None, ["C", "A"])
+
+
+def _room(size: int) -> tuple[Array, int]:
+    """Memory of so many bytes, and the address in it where a line of the cache begins."""
+    memory = np.empty(size + _LINE, np.uint8)
+    return memory, memory.ctypes.data + -memory.ctypes.data % _LINE
+
+
+_LINE = 64

@@ -308,4 +308,4 @@ def scalars(program: Program, made: Made) -> Module:
     try:
         return _Scalariser(program, made).made_module()
     except (AttributeError, ArithmeticError, TypeError, ValueError, IndexError) as error:
-        raise NotNativeError(str(error)) from error
+        raise NotNativeError(f"{type(error).__name__}: {error}") from error

@@ -23,9 +23,11 @@ Entrywise = Callable[..., Value]
 
 
 def converted(b: Book, x: Any, kind: Kind) -> Value:
-    """A value or constant as another kind of number, as NumPy casts it."""
+    """A value or constant as another kind of number, as NumPy casts it, in as many lanes."""
     if not isinstance(x, Value):
         return b.constant(kind, x)
+    if x.kind.lanes != kind.lanes:
+        return b.spread(converted(b, x, Kind(kind.number)), kind.lanes)
     have, want = x.kind.number, kind.number
     if have == want:
         return x

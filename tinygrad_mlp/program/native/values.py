@@ -232,6 +232,15 @@ class Book:
         """A conversion: ``bitcast``, ``fpext``, ``sitofp``."""
         return self.put(kind, f"{instruction} {a.kind} {{0}} to {kind}", a)
 
+    def spread(self, a: Value, lanes: int) -> Value:
+        """One number in so many lanes."""
+        if a.kind.lanes == lanes:
+            return a
+        kind = Kind(a.kind.number, lanes)
+        one = self.put(kind, f"insertelement {kind} poison, {a.kind} {{0}}, i32 0", a)
+        text = f"shufflevector {kind} {{0}}, {kind} poison, <{lanes} x i32> zeroinitializer"
+        return self.put(kind, text, one)
+
     def intrinsic(self, name: str, *args: Any) -> Value:
         """One of LLVM's own functions of floating point numbers."""
         kind = next(a.kind for a in args if isinstance(a, Value))
