@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from types import SimpleNamespace
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from tinygrad_mlp.errors import UsageError
 from tinygrad_mlp.graph import describe
@@ -21,11 +20,25 @@ Ranges: TypeAlias = Mapping[str, tuple[float, str]]
 """By name of a number of a method: below what it must be, and what to write instead."""
 
 
-class Group(SimpleNamespace):
+class Group:
     """Parameters that share their numbers: ``group.lr`` and the like, and ``group.params``."""
 
     params: list[Tensor]
     state: list[dict[str, Tensor]]
+
+    if TYPE_CHECKING:  # the numbers are the method's; a real one would make reading them slow
+
+        def __getattr__(self, name: str) -> Any: ...
+        def __setattr__(self, name: str, value: Any) -> None: ...
+
+    def __init__(self, params: list[Tensor], **numbers: Any) -> None:
+        self.params = params
+        for name, value in numbers.items():
+            setattr(self, name, value)
+
+    def __repr__(self) -> str:
+        listed = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
+        return f"Group({listed})"
 
 
 def make_groups(params: Any, numbers: Mapping[str, Any]) -> Iterator[Group]:
