@@ -28,7 +28,7 @@ from tinygrad_mlp.refusals import refused, unreachable
 
 __all__ = ["Tensor", "astensor", "leaf", "record", "tensor"]
 
-ndarray = np.ndarray
+ndarray, generic, asarray = np.ndarray, np.generic, np.asarray  # a name in NumPy costs 25 ns
 NUMBERS = frozenset((float, int, bool))
 NOTHING: Attrs = {}
 _new = object.__new__
@@ -459,8 +459,8 @@ def record(  # noqa: C901, PLR0912 - hot: a call for each op, and every test cos
             y = op.forward(*values, **attrs) if attrs else op.forward(*values)
     except (ValueError, TypeError, IndexError) as error:
         raise refused(op, inputs, error) from error
-    if type(y) is not ndarray and isinstance(y, np.generic):
-        y = np.asarray(y)
+    if type(y) is not ndarray and isinstance(y, generic):
+        y = asarray(y)
     if constants:
         inputs = tuple([x if isinstance(x, Tensor) else None for x in inputs])
     if needed and op.leaky:

@@ -74,6 +74,8 @@ tanh = Op(
     doc="The hyperbolic tangent.",
 )
 
+_exp, _minimum = np.exp, np.minimum  # looked up once: a name in NumPy costs 25 ns each time
+
 # By NumPy's letter for the dtype: beyond what exp overflows, where a sigmoid has long been 1; and
 # 1. NumPy adds an array of the same dtype in two thirds of the time that it takes over a float.
 _LARGEST_EXPONENT_AND_ONE = {
@@ -85,7 +87,7 @@ _LARGEST_EXPONENT_AND_ONE = {
 def sigmoid_forward(x: Array) -> Array:
     """``e / (1 + e)`` with ``e = exp(x)`` held below overflow: 2 ulp everywhere, no warning."""
     largest, one = _LARGEST_EXPONENT_AND_ONE.get(x.dtype.char, (709.0, 1.0))
-    e = np.exp(np.minimum(x, largest))
+    e = _exp(_minimum(x, largest))
     return e / (one + e)
 
 
