@@ -61,7 +61,7 @@ PLANS = {plan.name: plan for plan in (QUICK, ALL)}
 
 def measure(plan: Plan, results: Results) -> None:
     """Run every measurement of `plan`, saying on stderr which one is running."""
-    from benchmarks import extras, memory, overhead, startup, training
+    from benchmarks import anatomy, extras, memory, overhead, startup, training
     from benchmarks.workloads import WORKLOADS
 
     def run(what: str, rows: Callable[P, Iterable[Row]], *args: P.args, **kwargs: P.kwargs) -> None:
@@ -76,6 +76,7 @@ def measure(plan: Plan, results: Results) -> None:
     run("one addition", overhead.one_add, effort)
     for name in ("sum", "small"):
         run(f"extras at {name}", extras.cost, name, effort)
+        run(f"anatomy of {name}", anatomy.of, name, effort)
     run("width", training.width, effort, plan.widths)
     run("depth", overhead.depth, plan.depths)
     run("bytes per node", memory.per_node)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from string import Template
 
-from benchmarks import extras, memory, overhead, startup, training
+from benchmarks import anatomy, extras, memory, overhead, startup, training
 from benchmarks.contenders import BY_KEY
 from benchmarks.results import Results, Row, Spread, ratio_of_minima, ratios
 from benchmarks.targets import TARGETS, Target, Verdict
@@ -181,6 +181,31 @@ def extra_costs(results: Results) -> str:
     return by_case(rows, cell)
 
 
+def parts_of_a_step(results: Results) -> str:
+    """Each part of a step: all of it, NumPy's arithmetic alone, and what is left."""
+    cases = list(dict.fromkeys(row.case for row in results.select(anatomy.WHOLE)))
+
+    def cells(part: str, case: str) -> tuple[float, float]:
+        rows = (results.find(suite, case, part) for suite in (anatomy.WHOLE, anatomy.ALONE))
+        whole, alone = (row.spread.middle * 1e6 if row and row.values else 0.0 for row in rows)
+        return whole, alone
+
+    body = []
+    sums = dict.fromkeys(cases, (0.0, 0.0))
+    for part in anatomy.PARTS if cases else ():
+        line = [part]
+        for case in cases:
+            whole, alone = cells(part, case)
+            sums[case] = (sums[case][0] + whole, sums[case][1] + alone)
+            line += [number(whole), number(alone), number(whole - alone)]
+        body.append(line)
+    if cases:
+        total = [[number(a), number(b), number(a - b)] for a, b in sums.values()]
+        body.append(["all", *(cell for cells in total for cell in cells)])
+    head = [cell for case in cases for cell in (case, "NumPy alone", "the rest")]
+    return table(("", *head), body)
+
+
 def imports(results: Results) -> str:
     rows = results.select(startup.IMPORT)
     return table(
@@ -205,6 +230,7 @@ SECTIONS: dict[str, Callable[[Results], str]] = {
     "peak": peak,
     "long_run": long_run,
     "extras": extra_costs,
+    "anatomy": parts_of_a_step,
     "imports": imports,
 }
 

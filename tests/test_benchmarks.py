@@ -13,7 +13,17 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 
-from benchmarks import extras, overhead, pictures, reference, report, timing, training, workloads
+from benchmarks import (
+    anatomy,
+    extras,
+    overhead,
+    pictures,
+    reference,
+    report,
+    timing,
+    training,
+    workloads,
+)
 from benchmarks.contenders import BY_KEY, LINE_UP
 from benchmarks.results import Results, Row, Spread, ratios
 from benchmarks.targets import TARGETS, Target, Verdict
@@ -90,6 +100,35 @@ def test_training_is_the_same_without_the_extras_and_they_come_back(variant):
     with extras.replaced(extras.LINE):
         assert tensor.Tensor(1.0).site is None
     assert tensor.Tensor(1.0).site is not None
+
+
+def test_the_anatomy_of_a_step_is_the_step():
+    task = task_of("small")
+    trainer = training.start(BY_KEY["ours"], task, reference.train(task))
+    bare = anatomy._bare(trainer)
+    x, y = trainer.batches[0]
+    out = trainer.model(x)
+    loss = trainer.loss_fn(out, y)
+    trainer.optimizer.zero_grad()
+    loss.backward()
+    assert bare["loss"]() == loss.data
+    np.testing.assert_array_equal(bare["model"]()[-1], out.data)
+    parameters = list(trainer.model.parameters())
+    gradients = {p.shape: p.grad for p in parameters}
+    computed = bare["backward"]()
+    for shape, gradient in gradients.items():
+        assert any(a.shape == shape and np.array_equal(a, gradient) for a in computed), shape
+    new = bare["update"]()
+    trainer.optimizer.step()
+    for mine, p in zip(new, parameters, strict=True):
+        np.testing.assert_array_equal(mine, p.data)
+
+
+def test_the_parts_of_a_step_are_in_the_page():
+    rows = [*anatomy.of("sum", timing.Effort(segment=0.001, rounds=2))]
+    text = report.parts_of_a_step(results_of(*rows))
+    assert all(part in text for part in (*anatomy.PARTS, "all", "NumPy alone"))
+    assert report.parts_of_a_step(results_of()) == report.NOT_RUN
 
 
 def test_rounds_interleave_and_rotate():
