@@ -73,6 +73,16 @@ LINE_UP = (
     Contender(
         "ours-scan-numpy", "tinygrad_mlp, scan, NumPy", "tinygrad_mlp", "ours_compiled", "NumpyScan"
     ),
+    Contender(
+        "ours-compiled-native",
+        "tinygrad_mlp, compiled, LLVM",
+        "llvmlite",
+        "ours_compiled",
+        "Native",
+    ),
+    Contender(
+        "ours-scan-native", "tinygrad_mlp, scan, LLVM", "llvmlite", "ours_compiled", "NativeScan"
+    ),
     Contender("by-hand", "NumPy by hand, in place", "numpy", "by_hand"),
     Contender("lesson", "the lesson's class (no bias)", "numpy", "lesson", only=("sum",)),
     Contender("pytorch", "PyTorch, eager", "torch", "pytorch", chain="Chain"),

@@ -37,12 +37,20 @@ class Numpy(ours.Train):
             step(x, y)
 
 
+class Native(Numpy):
+    """Machine code of LLVM's."""
+
+    backend: ClassVar[str] = "native"
+
+
 class NumpyScan(base.Trainer):
     """NumPy alone, an epoch in one call."""
 
+    stepper: ClassVar[type[Numpy]] = Numpy
+
     def __init__(self, task: Task) -> None:
         super().__init__(task)
-        self.steps = Numpy(task)
+        self.steps = self.stepper(task)
 
     def epoch(self) -> None:
         self.steps.compiled.scan(self.task.inputs, self.task.targets)
@@ -53,3 +61,9 @@ class NumpyScan(base.Trainer):
 
     def weights(self) -> Sequence[Array]:
         return self.steps.weights()
+
+
+class NativeScan(NumpyScan):
+    """Machine code, an epoch in one call."""
+
+    stepper: ClassVar[type[Numpy]] = Native

@@ -119,8 +119,15 @@ def test_a_good_share_of_them_ran_natively():
 @settings(max_examples=25, suppress_health_check=list(HealthCheck))
 @given(recipes())
 def test_drawn_steps_in_kernels_are_eager_to_twelve_digits(recipe):
-    step = assert_trains_alike(recipe.cook(), recipe.cook(), recipe.cook().batches(10))
+    ours, theirs = recipe.cook(), recipe.cook()
+    step = assert_trains_alike(ours, theirs, recipe.cook().batches(8))
     ran[is_native(step)] += 1
+    inputs, targets = map(np.array, zip(*recipe.cook().batches(3), strict=True))
+    losses = step.scan(inputs, targets)
+    expected = [theirs.eager(x, y).item() for x, y in zip(inputs, targets, strict=True)]
+    assert_close(losses.data, expected)
+    for a, b in zip(ours.state(), theirs.state(), strict=True):
+        assert_close(a, b)
 
 
 @pytest.mark.usefixtures("_in_kernels")
@@ -380,7 +387,8 @@ def test_functions_of_two_special_numbers_are_numpys(function):
     finally:
         tg.ops.REGISTRY.pop("native_pair")
     assert is_native(step)
-    np.testing.assert_array_max_ulp(results, expected, 4)
+    # The sum of log(1 + …) and the larger number loses digits where it is about 0.
+    np.testing.assert_array_max_ulp(results, expected, 32 if function is np.logaddexp else 4)
     assert np.array_equal(np.isnan(results), np.isnan(expected))
 
 

@@ -89,41 +89,39 @@ one:  ; step number i
   %y.0.0.at = getelementptr double, ptr %y.here, i64 0
   %y.0.0 = load double, ptr %y.0.0.at
 
-  ; v1 = dot(x, v0)
+  ; linear = add(v1, v2)
   %t_2 = fmul contract double %x.0.0, %weight_0.0.0
   %t_3 = fmul contract double %x.0.1, %weight_0.0.1
-  %v1.0.0 = fadd contract double %t_2, %t_3
-  %t_4 = fmul contract double %x.0.0, %weight_0.1.0
-  %t_5 = fmul contract double %x.0.1, %weight_0.1.1
-  %v1.0.1 = fadd contract double %t_4, %t_5
-  %t_6 = fmul contract double %x.0.0, %weight_0.2.0
-  %t_7 = fmul contract double %x.0.1, %weight_0.2.1
-  %v1.0.2 = fadd contract double %t_6, %t_7
-  %t_8 = fmul contract double %x.0.0, %weight_0.3.0
-  %t_9 = fmul contract double %x.0.1, %weight_0.3.1
-  %v1.0.3 = fadd contract double %t_8, %t_9
-  %t_10 = fmul contract double %x.0.0, %weight_0.4.0
-  %t_11 = fmul contract double %x.0.1, %weight_0.4.1
-  %v1.0.4 = fadd contract double %t_10, %t_11
-
-  ; linear = add(v1, v2)
-  %linear.0.0 = fadd contract double %v1.0.0, %bias_0.0
-  %linear.0.1 = fadd contract double %v1.0.1, %bias_0.1
-  %linear.0.2 = fadd contract double %v1.0.2, %bias_0.2
-  %linear.0.3 = fadd contract double %v1.0.3, %bias_0.3
-  %linear.0.4 = fadd contract double %v1.0.4, %bias_0.4
+  %t_4 = fadd contract double %bias_0.0, %t_2
+  %linear.0.0 = fadd contract double %t_4, %t_3
+  %t_5 = fmul contract double %x.0.0, %weight_0.1.0
+  %t_6 = fmul contract double %x.0.1, %weight_0.1.1
+  %t_7 = fadd contract double %bias_0.1, %t_5
+  %linear.0.1 = fadd contract double %t_7, %t_6
+  %t_8 = fmul contract double %x.0.0, %weight_0.2.0
+  %t_9 = fmul contract double %x.0.1, %weight_0.2.1
+  %t_10 = fadd contract double %bias_0.2, %t_8
+  %linear.0.2 = fadd contract double %t_10, %t_9
+  %t_11 = fmul contract double %x.0.0, %weight_0.3.0
+  %t_12 = fmul contract double %x.0.1, %weight_0.3.1
+  %t_13 = fadd contract double %bias_0.3, %t_11
+  %linear.0.3 = fadd contract double %t_13, %t_12
+  %t_14 = fmul contract double %x.0.0, %weight_0.4.0
+  %t_15 = fmul contract double %x.0.1, %weight_0.4.1
+  %t_16 = fadd contract double %bias_0.4, %t_14
+  %linear.0.4 = fadd contract double %t_16, %t_15
 
   ; v4 = minimum(linear, 709.0)
-  %t_12 = fcmp olt double 709.0, %linear.0.0
-  %v4.0.0 = select i1 %t_12, double 709.0, double %linear.0.0
-  %t_13 = fcmp olt double 709.0, %linear.0.1
-  %v4.0.1 = select i1 %t_13, double 709.0, double %linear.0.1
-  %t_14 = fcmp olt double 709.0, %linear.0.2
-  %v4.0.2 = select i1 %t_14, double 709.0, double %linear.0.2
-  %t_15 = fcmp olt double 709.0, %linear.0.3
-  %v4.0.3 = select i1 %t_15, double 709.0, double %linear.0.3
-  %t_16 = fcmp olt double 709.0, %linear.0.4
-  %v4.0.4 = select i1 %t_16, double 709.0, double %linear.0.4
+  %t_17 = fcmp olt double 709.0, %linear.0.0
+  %v4.0.0 = select i1 %t_17, double 709.0, double %linear.0.0
+  %t_18 = fcmp olt double 709.0, %linear.0.1
+  %v4.0.1 = select i1 %t_18, double 709.0, double %linear.0.1
+  %t_19 = fcmp olt double 709.0, %linear.0.2
+  %v4.0.2 = select i1 %t_19, double 709.0, double %linear.0.2
+  %t_20 = fcmp olt double 709.0, %linear.0.3
+  %v4.0.3 = select i1 %t_20, double 709.0, double %linear.0.3
+  %t_21 = fcmp olt double 709.0, %linear.0.4
+  %v4.0.4 = select i1 %t_21, double 709.0, double %linear.0.4
 
   ; v5 = exp(v4)
   %v5.0.0 = call double @exp.f64(double %v4.0.0)
@@ -146,23 +144,21 @@ one:  ; step number i
   %sigmoid.0.3 = fdiv contract double %v5.0.3, %v6.0.3
   %sigmoid.0.4 = fdiv contract double %v5.0.4, %v6.0.4
 
-  ; v9 = dot(sigmoid, v8)
-  %t_17 = fmul contract double %sigmoid.0.0, %weight_2.0.0
-  %t_18 = fmul contract double %sigmoid.0.1, %weight_2.0.1
-  %t_19 = fadd contract double %t_17, %t_18
-  %t_20 = fmul contract double %sigmoid.0.2, %weight_2.0.2
-  %t_21 = fadd contract double %t_19, %t_20
-  %t_22 = fmul contract double %sigmoid.0.3, %weight_2.0.3
-  %t_23 = fadd contract double %t_21, %t_22
-  %t_24 = fmul contract double %sigmoid.0.4, %weight_2.0.4
-  %v9.0.0 = fadd contract double %t_23, %t_24
-
   ; linear_2 = add(v9, v10)
-  %linear_2.0.0 = fadd contract double %v9.0.0, %bias_2.0
+  %t_22 = fmul contract double %sigmoid.0.0, %weight_2.0.0
+  %t_23 = fmul contract double %sigmoid.0.1, %weight_2.0.1
+  %t_24 = fmul contract double %sigmoid.0.2, %weight_2.0.2
+  %t_25 = fmul contract double %sigmoid.0.3, %weight_2.0.3
+  %t_26 = fmul contract double %sigmoid.0.4, %weight_2.0.4
+  %t_27 = fadd contract double %bias_2.0, %t_22
+  %t_28 = fadd contract double %t_27, %t_24
+  %t_29 = fadd contract double %t_28, %t_26
+  %t_30 = fadd contract double %t_23, %t_25
+  %linear_2.0.0 = fadd contract double %t_29, %t_30
 
   ; v12 = minimum(linear_2, 709.0)
-  %t_25 = fcmp olt double 709.0, %linear_2.0.0
-  %v12.0.0 = select i1 %t_25, double 709.0, double %linear_2.0.0
+  %t_31 = fcmp olt double 709.0, %linear_2.0.0
+  %v12.0.0 = select i1 %t_31, double 709.0, double %linear_2.0.0
 
   ; v13 = exp(v12)
   %v13.0.0 = call double @exp.f64(double %v12.0.0)
@@ -191,13 +187,6 @@ one:  ; step number i
   ; d_linear_2 = mul(d_sigmoid_2, v21)
   %d_linear_2.0.0 = fmul contract double %d_sigmoid_2.0.0, %v21.0.0
 
-  ; d_sigmoid = dot(d_linear_2, 2.weight)
-  %d_sigmoid.0.0 = fmul contract double %d_linear_2.0.0, %weight_2.0.0
-  %d_sigmoid.0.1 = fmul contract double %d_linear_2.0.0, %weight_2.0.1
-  %d_sigmoid.0.2 = fmul contract double %d_linear_2.0.0, %weight_2.0.2
-  %d_sigmoid.0.3 = fmul contract double %d_linear_2.0.0, %weight_2.0.3
-  %d_sigmoid.0.4 = fmul contract double %d_linear_2.0.0, %weight_2.0.4
-
   ; d_2.weight = dot(v24, sigmoid)
   %d_weight_2.0.0 = fmul contract double %d_linear_2.0.0, %sigmoid.0.0
   %d_weight_2.0.1 = fmul contract double %d_linear_2.0.0, %sigmoid.0.1
@@ -220,35 +209,60 @@ one:  ; step number i
   %v28.0.4 = fmul contract double %sigmoid.0.4, %v27.0.4
 
   ; d_linear = mul(d_sigmoid, v28)
-  %d_linear.0.0 = fmul contract double %d_sigmoid.0.0, %v28.0.0
-  %d_linear.0.1 = fmul contract double %d_sigmoid.0.1, %v28.0.1
-  %d_linear.0.2 = fmul contract double %d_sigmoid.0.2, %v28.0.2
-  %d_linear.0.3 = fmul contract double %d_sigmoid.0.3, %v28.0.3
-  %d_linear.0.4 = fmul contract double %d_sigmoid.0.4, %v28.0.4
+  %t_32 = fmul contract double %weight_2.0.0, %v28.0.0
+  %d_linear.0.0 = fmul contract double %d_linear_2.0.0, %t_32
+  %t_33 = fmul contract double %weight_2.0.1, %v28.0.1
+  %d_linear.0.1 = fmul contract double %d_linear_2.0.0, %t_33
+  %t_34 = fmul contract double %weight_2.0.2, %v28.0.2
+  %d_linear.0.2 = fmul contract double %d_linear_2.0.0, %t_34
+  %t_35 = fmul contract double %weight_2.0.3, %v28.0.3
+  %d_linear.0.3 = fmul contract double %d_linear_2.0.0, %t_35
+  %t_36 = fmul contract double %weight_2.0.4, %v28.0.4
+  %d_linear.0.4 = fmul contract double %d_linear_2.0.0, %t_36
 
   ; d_0.weight = dot(v30, x)
-  %d_weight_0.0.0 = fmul contract double %d_linear.0.0, %x.0.0
-  %d_weight_0.0.1 = fmul contract double %d_linear.0.0, %x.0.1
-  %d_weight_0.1.0 = fmul contract double %d_linear.0.1, %x.0.0
-  %d_weight_0.1.1 = fmul contract double %d_linear.0.1, %x.0.1
-  %d_weight_0.2.0 = fmul contract double %d_linear.0.2, %x.0.0
-  %d_weight_0.2.1 = fmul contract double %d_linear.0.2, %x.0.1
-  %d_weight_0.3.0 = fmul contract double %d_linear.0.3, %x.0.0
-  %d_weight_0.3.1 = fmul contract double %d_linear.0.3, %x.0.1
-  %d_weight_0.4.0 = fmul contract double %d_linear.0.4, %x.0.0
-  %d_weight_0.4.1 = fmul contract double %d_linear.0.4, %x.0.1
+  %t_37 = fmul contract double %t_32, %x.0.0
+  %d_weight_0.0.0 = fmul contract double %d_linear_2.0.0, %t_37
+  %t_38 = fmul contract double %t_32, %x.0.1
+  %d_weight_0.0.1 = fmul contract double %d_linear_2.0.0, %t_38
+  %t_39 = fmul contract double %t_33, %x.0.0
+  %d_weight_0.1.0 = fmul contract double %d_linear_2.0.0, %t_39
+  %t_40 = fmul contract double %t_33, %x.0.1
+  %d_weight_0.1.1 = fmul contract double %d_linear_2.0.0, %t_40
+  %t_41 = fmul contract double %t_34, %x.0.0
+  %d_weight_0.2.0 = fmul contract double %d_linear_2.0.0, %t_41
+  %t_42 = fmul contract double %t_34, %x.0.1
+  %d_weight_0.2.1 = fmul contract double %d_linear_2.0.0, %t_42
+  %t_43 = fmul contract double %t_35, %x.0.0
+  %d_weight_0.3.0 = fmul contract double %d_linear_2.0.0, %t_43
+  %t_44 = fmul contract double %t_35, %x.0.1
+  %d_weight_0.3.1 = fmul contract double %d_linear_2.0.0, %t_44
+  %t_45 = fmul contract double %t_36, %x.0.0
+  %d_weight_0.4.0 = fmul contract double %d_linear_2.0.0, %t_45
+  %t_46 = fmul contract double %t_36, %x.0.1
+  %d_weight_0.4.1 = fmul contract double %d_linear_2.0.0, %t_46
 
   ; v33 = mul(lr, d_0.weight)
-  %v33.0.0 = fmul contract double %lr_2, %d_weight_0.0.0
-  %v33.0.1 = fmul contract double %lr_2, %d_weight_0.0.1
-  %v33.1.0 = fmul contract double %lr_2, %d_weight_0.1.0
-  %v33.1.1 = fmul contract double %lr_2, %d_weight_0.1.1
-  %v33.2.0 = fmul contract double %lr_2, %d_weight_0.2.0
-  %v33.2.1 = fmul contract double %lr_2, %d_weight_0.2.1
-  %v33.3.0 = fmul contract double %lr_2, %d_weight_0.3.0
-  %v33.3.1 = fmul contract double %lr_2, %d_weight_0.3.1
-  %v33.4.0 = fmul contract double %lr_2, %d_weight_0.4.0
-  %v33.4.1 = fmul contract double %lr_2, %d_weight_0.4.1
+  %t_47 = fmul contract double %t_37, %lr_2
+  %v33.0.0 = fmul contract double %d_linear_2.0.0, %t_47
+  %t_48 = fmul contract double %t_38, %lr_2
+  %v33.0.1 = fmul contract double %d_linear_2.0.0, %t_48
+  %t_49 = fmul contract double %t_39, %lr_2
+  %v33.1.0 = fmul contract double %d_linear_2.0.0, %t_49
+  %t_50 = fmul contract double %t_40, %lr_2
+  %v33.1.1 = fmul contract double %d_linear_2.0.0, %t_50
+  %t_51 = fmul contract double %t_41, %lr_2
+  %v33.2.0 = fmul contract double %d_linear_2.0.0, %t_51
+  %t_52 = fmul contract double %t_42, %lr_2
+  %v33.2.1 = fmul contract double %d_linear_2.0.0, %t_52
+  %t_53 = fmul contract double %t_43, %lr_2
+  %v33.3.0 = fmul contract double %d_linear_2.0.0, %t_53
+  %t_54 = fmul contract double %t_44, %lr_2
+  %v33.3.1 = fmul contract double %d_linear_2.0.0, %t_54
+  %t_55 = fmul contract double %t_45, %lr_2
+  %v33.4.0 = fmul contract double %d_linear_2.0.0, %t_55
+  %t_56 = fmul contract double %t_46, %lr_2
+  %v33.4.1 = fmul contract double %d_linear_2.0.0, %t_56
 
   ; 0.weight'1 = sub(0.weight, v33)
   %weight_1_0.0.0 = fsub contract double %weight_0.0.0, %v33.0.0
@@ -263,11 +277,16 @@ one:  ; step number i
   %weight_1_0.4.1 = fsub contract double %weight_0.4.1, %v33.4.1
 
   ; v35 = mul(lr, d_0.bias)
-  %v35.0 = fmul contract double %lr_2, %d_linear.0.0
-  %v35.1 = fmul contract double %lr_2, %d_linear.0.1
-  %v35.2 = fmul contract double %lr_2, %d_linear.0.2
-  %v35.3 = fmul contract double %lr_2, %d_linear.0.3
-  %v35.4 = fmul contract double %lr_2, %d_linear.0.4
+  %t_57 = fmul contract double %t_32, %lr_2
+  %v35.0 = fmul contract double %d_linear_2.0.0, %t_57
+  %t_58 = fmul contract double %t_33, %lr_2
+  %v35.1 = fmul contract double %d_linear_2.0.0, %t_58
+  %t_59 = fmul contract double %t_34, %lr_2
+  %v35.2 = fmul contract double %d_linear_2.0.0, %t_59
+  %t_60 = fmul contract double %t_35, %lr_2
+  %v35.3 = fmul contract double %d_linear_2.0.0, %t_60
+  %t_61 = fmul contract double %t_36, %lr_2
+  %v35.4 = fmul contract double %d_linear_2.0.0, %t_61
 
   ; 0.bias'1 = sub(0.bias, v35)
   %bias_1_0.0 = fsub contract double %bias_0.0, %v35.0
@@ -277,11 +296,16 @@ one:  ; step number i
   %bias_1_0.4 = fsub contract double %bias_0.4, %v35.4
 
   ; v37 = mul(lr, d_2.weight)
-  %v37.0.0 = fmul contract double %lr_2, %d_weight_2.0.0
-  %v37.0.1 = fmul contract double %lr_2, %d_weight_2.0.1
-  %v37.0.2 = fmul contract double %lr_2, %d_weight_2.0.2
-  %v37.0.3 = fmul contract double %lr_2, %d_weight_2.0.3
-  %v37.0.4 = fmul contract double %lr_2, %d_weight_2.0.4
+  %t_62 = fmul contract double %sigmoid.0.0, %lr_2
+  %v37.0.0 = fmul contract double %d_linear_2.0.0, %t_62
+  %t_63 = fmul contract double %sigmoid.0.1, %lr_2
+  %v37.0.1 = fmul contract double %d_linear_2.0.0, %t_63
+  %t_64 = fmul contract double %sigmoid.0.2, %lr_2
+  %v37.0.2 = fmul contract double %d_linear_2.0.0, %t_64
+  %t_65 = fmul contract double %sigmoid.0.3, %lr_2
+  %v37.0.3 = fmul contract double %d_linear_2.0.0, %t_65
+  %t_66 = fmul contract double %sigmoid.0.4, %lr_2
+  %v37.0.4 = fmul contract double %d_linear_2.0.0, %t_66
 
   ; 2.weight'1 = sub(2.weight, v37)
   %weight_1_2.0.0 = fsub contract double %weight_2.0.0, %v37.0.0
@@ -399,44 +423,41 @@ define void @step() #0 {
 }
 
 define internal double @exp.f64(double %x) alwaysinline #0 {
-  %t = fcmp ogt double %x, 710.0
-  %t_2 = select i1 %t, double 710.0, double %x
-  %t_3 = fcmp olt double %t_2, -746.0
-  %t_4 = select i1 %t_3, double -746.0, double %t_2
-  %t_5 = call double @llvm.fmuladd.f64(double %t_4, double 1.4426950408889634, double 6755399441055744.0)
-  %t_6 = fsub contract double %t_5, 6755399441055744.0
-  %t_7 = call double @llvm.fmuladd.f64(double %t_6, double -0.6931471803691238, double %t_4)
-  %t_8 = call double @llvm.fmuladd.f64(double %t_6, double -1.9082149292705877e-10, double %t_7)
-  %t_9 = call double @llvm.fmuladd.f64(double 0.16666666666666666, double %t_8, double 0.5)
-  %t_10 = call double @llvm.fmuladd.f64(double 0.008333333333333333, double %t_8, double 0.041666666666666664)
-  %t_11 = call double @llvm.fmuladd.f64(double 0.0001984126984126984, double %t_8, double 0.001388888888888889)
-  %t_12 = call double @llvm.fmuladd.f64(double 2.7557319223985893e-06, double %t_8, double 2.48015873015873e-05)
-  %t_13 = call double @llvm.fmuladd.f64(double 2.505210838544172e-08, double %t_8, double 2.755731922398589e-07)
-  %t_14 = call double @llvm.fmuladd.f64(double 1.6059043836821613e-10, double %t_8, double 2.08767569878681e-09)
-  %t_15 = fmul contract double %t_8, %t_8
-  %t_16 = call double @llvm.fmuladd.f64(double %t_10, double %t_15, double %t_9)
-  %t_17 = call double @llvm.fmuladd.f64(double %t_12, double %t_15, double %t_11)
-  %t_18 = call double @llvm.fmuladd.f64(double %t_14, double %t_15, double %t_13)
-  %t_19 = fmul contract double %t_15, %t_15
-  %t_20 = call double @llvm.fmuladd.f64(double %t_17, double %t_19, double %t_16)
-  %t_21 = fmul contract double %t_19, %t_19
-  %t_22 = call double @llvm.fmuladd.f64(double %t_18, double %t_21, double %t_20)
-  %t_23 = bitcast double %t_5 to i64
-  %t_24 = sub i64 %t_23, 4843621399236968448
-  %t_25 = fmul contract double %t_8, %t_8
-  %t_26 = call double @llvm.fmuladd.f64(double %t_25, double %t_22, double %t_8)
-  %t_27 = ashr i64 %t_24, 1
-  %t_28 = fadd contract double %t_26, 1.0
-  %t_29 = add i64 %t_27, 1023
-  %t_30 = shl i64 %t_29, 52
-  %t_31 = bitcast i64 %t_30 to double
-  %t_32 = fmul contract double %t_28, %t_31
-  %t_33 = sub i64 %t_24, %t_27
-  %t_34 = add i64 %t_33, 1023
-  %t_35 = shl i64 %t_34, 52
-  %t_36 = bitcast i64 %t_35 to double
-  %t_37 = fmul contract double %t_32, %t_36
-  ret double %t_37
+  %t = call double @llvm.fmuladd.f64(double %x, double 1.4426950408889634, double 6755399441055744.0)
+  %t_2 = fsub contract double %t, 6755399441055744.0
+  %t_3 = call double @llvm.fmuladd.f64(double %t_2, double -0.6931471803691238, double %x)
+  %t_4 = call double @llvm.fmuladd.f64(double %t_2, double -1.9082149292705877e-10, double %t_3)
+  %t_5 = bitcast double %t to i64
+  %t_6 = sub i64 %t_5, 4843621399236968448
+  %t_7 = ashr i64 %t_6, 1
+  %t_8 = sub i64 %t_6, %t_7
+  %t_9 = add i64 %t_7, 1023
+  %t_10 = shl i64 %t_9, 52
+  %t_11 = bitcast i64 %t_10 to double
+  %t_12 = add i64 %t_8, 1023
+  %t_13 = shl i64 %t_12, 52
+  %t_14 = bitcast i64 %t_13 to double
+  %t_15 = fmul contract double %t_4, %t_4
+  %t_16 = call double @llvm.fmuladd.f64(double %t_4, double 0.16666666666666669, double 0.5)
+  %t_17 = fadd contract double %t_4, 1.0
+  %t_18 = call double @llvm.fmuladd.f64(double %t_16, double %t_15, double %t_17)
+  %t_19 = call double @llvm.fmuladd.f64(double 0.008333333333330011, double %t_4, double 0.04166666666662348)
+  %t_20 = call double @llvm.fmuladd.f64(double 0.00019841269863303223, double %t_4, double 0.0013888888917538296)
+  %t_21 = call double @llvm.fmuladd.f64(double 2.75572680728901e-06, double %t_4, double 2.4801520792572694e-05)
+  %t_22 = call double @llvm.fmuladd.f64(double 2.5100569275813683e-08, double %t_4, double 2.762032742826824e-07)
+  %t_23 = call double @llvm.fmuladd.f64(double %t_20, double %t_15, double %t_19)
+  %t_24 = call double @llvm.fmuladd.f64(double %t_22, double %t_15, double %t_21)
+  %t_25 = fmul contract double %t_15, %t_15
+  %t_26 = call double @llvm.fmuladd.f64(double %t_24, double %t_25, double %t_23)
+  %t_27 = fmul contract double %t_25, %t_11
+  %t_28 = fmul contract double %t_18, %t_11
+  %t_29 = call double @llvm.fmuladd.f64(double %t_26, double %t_27, double %t_28)
+  %t_30 = fcmp ogt double %x, 710.0
+  %t_31 = fmul contract double %t_29, %t_14
+  %t_32 = select i1 %t_30, double 0x7FF0000000000000, double %t_31
+  %t_33 = fcmp olt double %x, -746.0
+  %t_34 = select i1 %t_33, double 0.0, double %t_32
+  ret double %t_34
 }
 
 declare double @llvm.fmuladd.f64(double, double, double)

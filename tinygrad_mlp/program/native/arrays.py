@@ -178,7 +178,7 @@ class _Arrays:
         module.helpers, module.declared = self.shelf.helpers, self.shelf.declared
         module.work = sum(_work(item) for item in self.plan.items)
         module.body = [
-            f"define internal void @one({parameters}) noinline #0 {{",
+            f"define internal void @one({parameters}, i64 %shown) noinline #0 {{",
             *(["  %room = load ptr, ptr @room"] if self.room.size else []),
             *indented(self.addresses),
             *indented(self.calls),
@@ -191,9 +191,10 @@ class _Arrays:
             "again:  ; step number i",
             "  %i = phi i64 [ 0, %begin ], [ %next, %again ]",
             *indented(here),
-            f"  call void @one({', '.join(f'ptr %{p.name}.here' for p in data)})",
             "  %next = add i64 %i, 1",
             "  %more = icmp ult i64 %next, %count",
+            "  %shown = select i1 %more, i64 0, i64 -1  ; what only the last step shows",
+            f"  call void @one({', '.join(f'ptr %{p.name}.here' for p in data)}, i64 %shown)",
             "  br i1 %more, label %again, label %end",
             "end:",
             "  ret void",
@@ -201,7 +202,7 @@ class _Arrays:
             "",
             "define void @step() #0 {",
             *(f"  %{p.name} = load ptr, ptr @{p.name}" for p in data if p.far),
-            f"  call void @one({', '.join(map(_given, data))})",
+            f"  call void @one({', '.join(map(_given, data))}, i64 -1)",
             "  ret void",
             "}",
             "",

@@ -5,7 +5,8 @@ NaN, infinities and numbers below the normal range as NumPy has them. Each is a 
 that is put in where it is called. What it computes is written for lanes of any number.
 
 The reductions are those of Cody and Waite, *Software Manual for the Elementary Functions* (1980);
-the polynomial of the logarithm is FreeBSD's (`e_log.c`, `e_logf.c`).
+the polynomial of exp goes through the Chebyshev points, that of the logarithm is FreeBSD's
+(`e_log.c`, `e_logf.c`).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from tinygrad_mlp.program.native.llvm import vector_bytes
 from tinygrad_mlp.program.native.values import Book, Kind, Value
 
 __all__ = ["FUNCTIONS", "call", "definition"]
@@ -30,7 +32,7 @@ class _Format:
         least: Below it exp is 0.
         high: The first bits of log 2: a small integer times it is exact.
         low: The rest of it.
-        degree: Where the series of exp ends.
+        series: The coefficients of ``(exp(r) - 1 - r) / r²``.
         flat: From here on tanh is 1.
         logarithm: The coefficients of the logarithm.
     """
@@ -41,7 +43,7 @@ class _Format:
     least: float
     high: float
     low: float
-    degree: int
+    series: tuple[float, ...]
     flat: float
     logarithm: tuple[float, ...]
 
@@ -63,13 +65,20 @@ class _Format:
 
 _FORMATS = {
     "double": _Format(
-        52, 1023, 710.0, -746.0, 6.93147180369123816490e-01, 1.90821492927058770002e-10, 13, 20.0,
+        52, 1023, 710.0, -746.0, 6.93147180369123816490e-01, 1.90821492927058770002e-10,
+        (0.5, 0.16666666666666669, 0.04166666666662348, 0.008333333333330011,
+         0.0013888888917538296, 0.00019841269863303223, 2.4801520792572694e-05,
+         2.75572680728901e-06, 2.762032742826824e-07, 2.5100569275813683e-08),
+        20.0,
         (6.666666666666735130e-01, 3.999999999940941908e-01, 2.857142874366239149e-01,
          2.222219843214978396e-01, 1.818357216161805012e-01, 1.531383769920937332e-01,
          1.479819860511658591e-01),
     ),
     "float": _Format(
-        23, 127, 89.0, -104.0, 6.9313812256e-01, 9.0580006145e-06, 7, 10.0,
+        23, 127, 89.0, -104.0, 6.9313812256e-01, 9.0580006145e-06,
+        (0.5, 0.16666576305560638, 0.041666553762567636, 0.008363292753030603,
+         0.0013926325618133463),
+        10.0,
         (0.66666662693023682, 0.40000972151756287, 0.28498786687850952, 0.24279078841209412),
     ),
 }  # fmt: skip
@@ -78,14 +87,12 @@ _FORMATS = {
 # -- exp -------------------------------------------------------------------------------------
 
 
-def _reduced(b: Book, x: Value, f: _Format) -> tuple[Value, Value]:
-    """``x = n log 2 + r``: the integer n, and ``exp(r) - 1``."""
+def _reduced(b: Book, x: Value, f: _Format) -> tuple[Value, Value, Value]:
+    """``x = n log 2 + r``: n as an integer and as a number, and r."""
     shifted = b.fma(x, 1.0 / math.log(2.0), f.magic)
     n = b.sub(shifted, f.magic)
     r = b.fma(n, -f.low, b.fma(n, -f.high, x))
-    rest = _polynomial(b, r, [1.0 / math.factorial(i) for i in range(2, f.degree + 1)])
-    whole = b.turned("bitcast", shifted, x.kind.bits)
-    return b.whole("sub", whole, f.magic_bits), b.fma(b.mul(r, r), rest, r)
+    return b.whole("sub", b.turned("bitcast", shifted, x.kind.bits), f.magic_bits), n, r
 
 
 def _polynomial(b: Book, x: Value, coefficients: list[float]) -> Value:
@@ -116,18 +123,49 @@ def _power_of_two(b: Book, n: Value, kind: Kind, f: _Format) -> Value:
 
 
 def _exp(b: Book, x: Value) -> Value:
-    """In two halves of the exponent, so that it may leave the normal range."""
+    """``2ⁿ exp(r)``, with ``2ⁿ`` in two halves, so that it may leave the normal range.
+
+    The first half goes into the sum while its last term is still being computed.
+    """
     f = _FORMATS[x.kind.number]
-    n, p = _reduced(b, _within(b, x, f.least, f.largest), f)
+    if scaler(x.kind):
+        return _exp_scaled(b, x, f)
+    n, _, r = _reduced(b, x, f)
     half = b.whole("ashr", n, 1)
-    y = b.mul(b.add(p, 1.0), _power_of_two(b, half, x.kind, f))
-    return b.mul(y, _power_of_two(b, b.whole("sub", n, half), x.kind, f))
+    first, second = (_power_of_two(b, k, x.kind, f) for k in (half, b.whole("sub", n, half)))
+    square = b.mul(r, r)
+    front = b.fma(b.fma(r, f.series[1], f.series[0]), square, b.add(r, 1.0))
+    rest = _polynomial(b, r, list(f.series[2:]))
+    y = b.fma(rest, b.mul(b.mul(square, square), first), b.mul(front, first))
+    y = b.select(b.compare("ogt", x, f.largest), math.inf, b.mul(y, second))
+    return b.select(b.compare("olt", x, f.least), 0.0, y)
+
+
+def _exp_scaled(b: Book, x: Value, f: _Format) -> Value:
+    """The same where one instruction multiplies by ``2ⁿ``, in and out of the normal range."""
+    _, n, r = _reduced(b, _within(b, x, f.least, f.largest), f)
+    p = b.fma(b.mul(r, r), _polynomial(b, r, list(f.series)), r)
+    kind, function, every = x.kind, scaler(x.kind), f"i{x.kind.lanes}"
+    b.declared.add(f"declare {kind} {function}({kind}, {kind}, {kind}, {every}, i32)")
+    rest = f"{kind} zeroinitializer, {every} -1, i32 4"
+    return b.put(
+        kind, f"call {kind} {function}({kind} {{0}}, {kind} {{1}}, {rest})", b.add(p, 1.0), n
+    )
+
+
+def scaler(kind: Kind) -> str:
+    """What multiplies these lanes by powers of two in one instruction; nothing if none does."""
+    size = kind.lanes * (8 if kind.number == "double" else 4)
+    if size != 64 or vector_bytes() != 64:
+        return ""
+    return f"@llvm.x86.avx512.mask.scalef.p{'d' if kind.number == 'double' else 's'}.512"
 
 
 def _expm1(b: Book, x: Value) -> Value:
     """``2 (s (exp(r) - 1) + (s - ½))`` with ``s = 2ⁿ⁻¹``: no bit is lost near 0."""
     f = _FORMATS[x.kind.number]
-    n, p = _reduced(b, _within(b, x, -2.0 * f.fraction, f.largest), f)
+    n, _, r = _reduced(b, _within(b, x, -2.0 * f.fraction, f.largest), f)
+    p = b.fma(b.mul(r, r), _polynomial(b, r, list(f.series)), r)
     s = _power_of_two(b, b.whole("sub", n, 1), x.kind, f)
     y = b.fma(s, p, b.sub(s, 0.5))
     y = b.add(y, y)

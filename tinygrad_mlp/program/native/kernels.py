@@ -60,6 +60,8 @@ class Kernel:
         self.taken: dict[str, int] = {}
         self.given: list[Storage] = []
         self.names: dict[int, str] = {}
+        self.hidden: set[int] = set()  # storage that only the last step of many shows
+        self.hides = False
         self.helpers: dict[str, Kind] = {}
         self.declared: set[str] = set()
 
@@ -75,12 +77,14 @@ class Kernel:
     @property
     def parameters(self) -> str:
         """Its parameters."""
-        return ", ".join(f"ptr {self.names[id(s)]}" for s in self.given)
+        names = [f"ptr {self.names[id(s)]}" for s in self.given]
+        return ", ".join([*names, *(["i64 %shown"] if self.hides else [])])
 
     @property
     def arguments(self) -> str:
         """What it is called with."""
-        return ", ".join(f"ptr {s.pointer}" for s in self.given)
+        names = [f"ptr {s.pointer}" for s in self.given]
+        return ", ".join([*names, *(["i64 %shown"] if self.hides else [])])
 
     def text(self) -> str:
         """Its body."""
@@ -178,22 +182,37 @@ class Kernel:
         self.lines += [line for line in book.lines(ends) if line and not line.startswith(";")]
 
     def place(self, view: View, at: list[Index]) -> Index:
-        """Where in its storage an entry is."""
-        place: Index = view.offset
+        """How far an entry is from the first one."""
+        place: Index = 0
         for i, stride in zip(at, view.strides, strict=True):
             place = self.plus(place, self.times(i, stride))
         return place
 
-    def load(self, book: Book, view: View, at: list[Index], lanes: Lanes) -> Value:
-        """The entries from one on along the last axis; where fewer count, the rest are 0.
+    def entry(self, view: View, at: list[Index], shift: int = 0) -> str:
+        """The address of an entry, or of one so many places behind it along the last axis.
+
+        What is known beforehand is added last: then neighbours share the rest.
+
+        What nobody sees but after the last step is written to one place until then: there it
+        stays in the cache.
+        """
+        place = self.place(view, at)
+        if id(view.storage) in self.hidden:
+            self.hides = True
+            place = self.line(f"and i64 {place}, %shown")
+        kind = view.storage.kind
+        known = view.offset + (shift * view.strides[-1] if at else 0)
+        return self.at(self.at(self.pointer(view.storage), kind, place), kind, known)
+
+    def load(self, book: Book, view: View, at: list[Index], lanes: Lanes, shift: int = 0) -> Value:
+        """The entries from one on along the last axis; where fewer are used, the rest are 0.
 
         What repeats along that axis is one number, and what repeats along all is loaded once.
         """
-        kind = view.storage.kind
         if not any(view.strides):
             return self._same(book, view)
-        pointer = self.at(self.pointer(view.storage), kind, self.place(view, at))
-        return self.load_at(book, pointer, kind, view.strides[-1], lanes)
+        pointer = self.entry(view, at, shift)
+        return self.load_at(book, pointer, view.storage.kind, view.strides[-1], lanes)
 
     def _same(self, book: Book, view: View) -> Value:
         kind = view.storage.kind
@@ -241,11 +260,6 @@ class Kernel:
             f"call void {function}({kind} {name}, ptr {pointer}, i32 {_bytes(kind)}, "
             f"{lanes} {mask(kind.lanes, count)})"
         )
-
-    def store(self, value: Value, view: View, at: list[Index], count: int) -> None:
-        """Write lanes along the last axis, which lies in order."""
-        kind = view.storage.kind
-        self.store_at(value, self.at(self.pointer(view.storage), kind, self.place(view, at)), count)
 
     @staticmethod
     def known(book: Book, kind: Kind, name: str) -> Value:

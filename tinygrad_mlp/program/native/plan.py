@@ -306,6 +306,19 @@ class Plan:
             else:
                 self.late.append(Copy(cell.after, target))
         self.homes = homes
+        self.hidden = {id(self.storages[i]) for i in self._hidden(homes)}
+
+    def _hidden(self, homes: set[int]) -> set[int]:
+        """What is written anew in each step and read by nobody inside: a gradient, mostly."""
+        read = {id(self.root(v)) for v in self.program.outputs if type(v) is Var}
+        for number, item in enumerate(self.items):
+            for x in (x for e in item.all for x in e.inputs if type(x) is Var):
+                root = self.root(x)
+                if self.where[id(root)] != number or not self.same_entry(x, root, root.shape):
+                    read.add(id(root))
+        kept = {id(self.root(c.after)) for c, _ in self.cells if c.before is not None}
+        late = {id(self.root(c.source)) for c in self.late if type(c.source) is Var}
+        return homes - read - kept - late
 
     def _fits(self, root: Var, cell: Cell) -> bool:
         after = cell.after

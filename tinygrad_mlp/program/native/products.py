@@ -48,7 +48,10 @@ class _Shape(NamedTuple):
 
 
 _FAR = 1024
-"""Rows this many bytes apart share few places in the cache, so they are laid side by side."""
+"""Rows a multiple of so many bytes apart share few places in the cache."""
+
+_PAGES = 1 << 18
+"""Over more bytes than this, addresses are looked up slowly."""
 
 
 class Tiling:
@@ -72,11 +75,17 @@ class Tiling:
         self.b = self._matrix(plan.view(head.b), left=False)
         self.tile = _best(head, self.width, 32 if vector == 64 else 16)
         long = head.inner >= 64
-        self.pack_a = self.a.right * self.bytes >= _FAR and long and head.columns > 4 * self.width
+        again = head.columns > 4 * self.width
+        self.pack_a = long and again and self._far(self.a.right)
         many = head.rows > 4 * self.tile.rows
-        far = self.b.down * self.bytes >= 2 * _FAR and long and many
+        far = long and many and self._far(self.b.down)
         self.pack_b = (self.b.right != 1 and head.columns > 1) or far
         self.packs = self._packs()
+
+    def _far(self, step: int) -> bool:
+        """Whether going down a column of such steps would be slow."""
+        size = step * self.bytes
+        return size >= _FAR and (not size % _FAR or size * self.head.inner > _PAGES)
 
     @staticmethod
     def _matrix(view: View, *, left: bool) -> _Matrix:
@@ -127,6 +136,7 @@ class _Writer:
         self.shelf, self.t, self.packs, self.k = shelf, tiling, tiling.packs, Kernel()
         self.body = Body(plan, item, vector)
         self.body.width = tiling.width
+        self.k.hidden = plan.hidden
         self.head = tiling.head
 
     def write(self) -> str:
@@ -199,34 +209,22 @@ class _Writer:
             k.store_at(value, there, min(t.width, wide - i))
 
     def _turned(self, at: Index, target: _Spot, size: int, count: int, wide: int) -> None:
-        """A block: so many columns of `size` entries each become rows.
-
-        Halves of pairs of rows are exchanged, then quarters, and so on.
-        """
+        """A block: so many columns of `size` entries each become rows."""
         k, t = self.k, self.t
         book, kind = k.book(), Kind(t.kind.number, t.width)
-        rows = []
+        columns = []
         for n in range(t.width):
             if n < count:
                 place = k.plus(at, n * t.b.right)
                 pointer = k.at(k.pointer(t.b.storage), t.kind, place)
-                rows.append(k.load_at(book, pointer, t.kind, 1, Lanes(t.width, size)))
+                columns.append(k.load_at(book, pointer, t.kind, 1, Lanes(t.width, size)))
             else:
-                rows.append(book.constant(kind, 0.0))
-        step = t.width // 2
-        while step:
-            for i in range(t.width):
-                if i & step:
-                    continue
-                low = [j if not j & step else t.width + j - step for j in range(t.width)]
-                high = [j + step if not j & step else t.width + j for j in range(t.width)]
-                pair = rows[i], rows[i + step]
-                rows[i], rows[i + step] = (_mixed(book, *pair, low), _mixed(book, *pair, high))
-            step //= 2
-        k.close(book, rows[:size])
-        for i in range(size):
+                columns.append(book.constant(kind, 0.0))
+        rows = _transposed(book, columns, 16 // t.bytes)[:size]
+        k.close(book, rows)
+        for i, row in enumerate(rows):
             place = k.plus(target.at, i * wide)
-            k.store_at(rows[i], k.at(k.pointer(target.storage), t.kind, place), t.width)
+            k.store_at(row, k.at(k.pointer(target.storage), t.kind, place), t.width)
 
     # -- tiles -------------------------------------------------------------------------------
 
@@ -254,13 +252,9 @@ class _Writer:
 
         def row(r: Index) -> None:
             for v in range(0, wide, t.width):
-                pointer = k.at(self.room, t.kind, k.plus(k.times(r, wide), v))
-
-                def head(book: Book, pointer: str = pointer) -> Value:
-                    return k.load_at(book, pointer, t.kind, 1, Lanes(t.width, t.width))
-
-                at = self._entry(k.plus(i, r), k.plus(j, v))
-                self.body.write(k, at, min(t.width, count - v), head)
+                pointer = k.at(k.at(self.room, t.kind, k.times(r, wide)), t.kind, v)
+                at = self._entry(k.plus(i, r), j)
+                self.body.write(k, at, min(t.width, count - v), v, pointer)
 
         k.loop(0, rows, 1, row)
 
@@ -268,6 +262,58 @@ class _Writer:
         """Where an entry is in the result, which has an axis for each matrix that is one."""
         axes = len(self.body.item.shape)
         return [i, j] if axes == 2 else [] if not axes else [j if self.head.rows == 1 else i]
+
+
+def _transposed(book: Book, rows: list[Value], quarter: int) -> list[Value]:
+    """A square of lanes with rows and columns exchanged.
+
+    Processors are quick to mix lanes within each sixteen bytes, and to move sixteen bytes as they
+    are. So entries are mixed there first, and these stretches, each of `quarter` entries, are
+    moved afterwards.
+    """
+    width = len(rows)
+    stretches = range(0, width, quarter)
+    half = quarter // 2
+    step = 1
+    while step < quarter:
+        mixed = list(rows)
+        for i in (i for i in range(width) if not i & step):
+            # Runs of `step` entries by turns, from either half of each stretch.
+            for k in (0, 1):
+                places = [
+                    p
+                    for start in stretches
+                    for run in range(start + k * half, start + k * half + half, step)
+                    for p in (*range(run, run + step), *range(width + run, width + run + step))
+                ]
+                mixed[i + k * step] = _mixed(book, rows[i], rows[i + step], places)
+        rows = mixed
+        step *= 2
+    groups = [_moved(book, rows[c::quarter], quarter) for c in _turned_order(quarter)]
+    return [groups[c][stretch] for stretch in range(len(stretches)) for c in range(quarter)]
+
+
+def _turned_order(quarter: int) -> list[int]:
+    """Which of the mixed rows holds column c of each stretch: their numbers are bit-reversed."""
+    return [0, 2, 1, 3] if quarter == 4 else list(range(quarter))
+
+
+def _moved(book: Book, rows: list[Value], quarter: int) -> list[Value]:
+    """The same stretch of every row in one row, for each stretch."""
+    if len(rows) == 1:
+        return rows
+    width = rows[0].kind.lanes
+    halves = []
+    for first in (0, quarter):
+        places = [
+            other + start + i
+            for other in (0, width)
+            for start in range(first, width, 2 * quarter)
+            for i in range(quarter)
+        ]
+        pairs = zip(rows[::2], rows[1::2], strict=True)
+        halves.append(_moved(book, [_mixed(book, a, b, places) for a, b in pairs], quarter))
+    return [row for pair in zip(*halves, strict=True) for row in pair]
 
 
 def _mixed(book: Book, a: Value, b: Value, places: list[int]) -> Value:

@@ -40,12 +40,13 @@ _WORDS = ("step", "epoch", "begin", "one", "end", "i", "count", "next", "more", 
 class _Scalariser:
     def __init__(self, program: Program, made: Made) -> None:
         self.program, self.made = program, made
-        self.book = Book(largest=8 * LARGEST)
+        self.book = Book(largest=8 * LARGEST, patient=True)
         self.module = Module()
         for word in _WORDS:
             self.book.fresh(word)
         self.labels = {key: identifier(label) for key, label in names_of(program).items()}
         self.values: dict[int, Any] = {}
+        self.followed: dict[int, Equation] = {}
         self.before: list[str] = []  # lines before the first step
         self.first: list[str] = []  # lines of each step: where its data are, and what they are
         self.last: list[str] = []  # lines of each step: its results
@@ -55,6 +56,7 @@ class _Scalariser:
         """The module."""
         self._inputs()
         self._numbers()
+        self._followed()
         state = self._state()
         for e, text in zip(self.program.equations, called(self.program), strict=True):
             self.book.note(text)
@@ -131,6 +133,23 @@ class _Scalariser:
                 lines.append(f"{value.name} = icmp ne i8 {target}, 0")
         return array if place.shape else array[()]
 
+    def _followed(self) -> None:
+        """Products that one sum follows, which begins with what is added to them."""
+        uses: dict[int, list[Equation]] = {}
+        for e in self.program.equations:
+            for x in e.inputs:
+                uses.setdefault(id(x), []).append(e)
+        results = {id(v) for v in self.program.results}
+        taken: set[int] = set()
+        for e in self.program.equations:
+            y, users = e.output, uses.get(id(e.output), [])
+            if e.op.forward is not np.dot or not y.shape or len(users) != 1 or id(y) in results:
+                continue
+            (user,) = users
+            if user.op.forward is np.add and user.output.shape == y.shape and id(user) not in taken:
+                taken.add(id(user))
+                self.followed[id(y)] = e
+
     # -- what is computed --------------------------------------------------------------------
 
     def _value(self, x: Any) -> Any:
@@ -153,8 +172,14 @@ class _Scalariser:
         y = e.output
         if not e.pure or not 0 < y.size <= 4 * LARGEST:
             raise NotNativeError(e.op.name)
+        if id(y) in self.followed:
+            return
         kind = Kind.of_dtype(y.dtype)
-        result = self._computed(e, [self._value(x) for x in e.inputs], kind)
+        first = next((x for x in e.inputs if id(x) in self.followed), None)
+        if first is None:
+            result = self._computed(e, [self._value(x) for x in e.inputs], kind)
+        else:
+            result = self._continued(self.followed[id(first)], e, kind)
         if np.shape(result) != y.shape:
             raise NotNativeError(e.op.name)
         flat = [converted(self.book, x, kind) for x in np.ravel(np.asarray(result, object))]
@@ -166,6 +191,13 @@ class _Scalariser:
                 value.name = f"%{self.book.fresh(label)}"
         self.values[id(y)] = array if y.shape else array[()]
 
+    def _continued(self, product: Equation, e: Equation, kind: Kind) -> Any:
+        """A sum that begins with what is added to a product."""
+        other = next(x for x in e.inputs if x is not product.output)
+        cast = _each(lambda x: converted(self.book, x, kind), 1)
+        a, b, start = (cast(self._value(x)) for x in (*product.inputs, other))
+        return _multiplied(self.book, a, b, np.broadcast_to(start, e.output.shape))
+
     def _computed(self, e: Equation, inputs: list[Any], kind: Kind) -> Any:
         """The numbers of one equation: an array of values, or a value."""
         each = entrywise(e)
@@ -176,7 +208,10 @@ class _Scalariser:
             x = _each(lambda x: converted(self.book, x, kind), 1)(inputs[0])
             pair = _each(lambda a, b: gather(self.book, a, b), 2)
             return _gathered(pair, np.asarray(x, object), e.attrs["axis"], e.attrs["keepdims"])
-        if e.op.forward is np.dot or e.op.name == "matmul":
+        if e.op.forward is np.dot:
+            inputs = [_each(lambda x: converted(self.book, x, kind), 1)(x) for x in inputs]
+            return _multiplied(self.book, *inputs)
+        if e.op.name == "matmul":
             inputs = [_each(lambda x: converted(self.book, x, kind), 1)(x) for x in inputs]
         elif any(isinstance(x, np.ndarray) and x.dtype != object for x in inputs):
             raise NotNativeError(e.op.name)
@@ -266,6 +301,26 @@ class _Scalariser:
 
 def _each(function: Any, count: int) -> Any:
     return np.frompyfunc(function, count, 1)
+
+
+def _multiplied(book: Book, a: Any, b: Any, start: Any = None) -> Any:
+    """``np.dot`` of values, plus `start`: each sum in two parts that do not wait for each other."""
+    if min(np.ndim(a), np.ndim(b)) == 0 or max(np.ndim(a), np.ndim(b)) > 2:
+        raise NotNativeError(f"dot of {np.ndim(a)} and {np.ndim(b)} dimensions")
+    rows, columns = np.atleast_2d(a), (b if b.ndim == 2 else b[:, None]).T
+    shape = a.shape[:-1] + (b.shape[1:] if b.ndim == 2 else ())
+    first = None if start is None else np.reshape(start, (len(rows), len(columns)))
+    result = np.empty((len(rows), len(columns)), object)
+    for i, row in enumerate(rows):
+        for j, column in enumerate(columns):
+            terms = [book.mul(p, q) for p, q in zip(row, column, strict=True)]
+            parts = [[] if first is None else [first[i, j]], []]
+            parts[0] += terms[::2]
+            parts[1] += terms[1::2]
+            sums = [sum(part[1:], part[0]) for part in parts if part]
+            result[i, j] = sum(sums[1:], sums[0])
+    result = result.reshape(shape)
+    return result if shape else result[()]
 
 
 def _gathered(pair: Any, x: Array, axis: Any, keep: bool) -> Any:

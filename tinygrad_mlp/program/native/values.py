@@ -79,11 +79,13 @@ _KINDS = {np.dtype("f8"): DOUBLE, np.dtype("f4"): FLOAT, np.dtype("i8"): INT, np
 class Value:
     """A number, or lanes of numbers: a constant, something given, or what an instruction gives."""
 
-    __slots__ = ("args", "book", "kind", "name", "text")
+    __slots__ = ("args", "book", "kind", "name", "text", "when")
 
     def __init__(self, book: Book, kind: Kind, text: str, args: tuple[Value, ...] = ()) -> None:
         self.book, self.kind, self.text, self.args = book, kind, text, args
         self.name = ""
+        # How long one has to wait for it.
+        self.when: int = 1 + max((a.when for a in args), default=-1)
 
     def __add__(self, other: Any) -> Value:
         return self.book.add(self, other)
@@ -124,15 +126,17 @@ class Book:
 
     Args:
         largest: How many there may be.
+        patient: Whether factors may be multiplied in the order in which they are known.
     """
 
-    def __init__(self, largest: int = 1 << 30) -> None:
+    def __init__(self, largest: int = 1 << 30, *, patient: bool = False) -> None:
         self.order: list[Value | str] = []
-        self.largest = largest
+        self.largest, self.patient = largest, patient
         self.taken: dict[str, int] = {}
         self.declared: set[str] = set()
         self.helpers: dict[str, Kind] = {}  # functions of `elementary` that are called
         self._constants: dict[tuple[Kind, str], Value] = {}
+        self._known: dict[tuple[Any, ...], Value] = {}
 
     # -- making values -----------------------------------------------------------------------
 
@@ -156,10 +160,19 @@ class Book:
         self.order.append(f"; {comment(text)}")
 
     def put(self, kind: Kind, text: str, *args: Value) -> Value:
-        """The result of an instruction; ``{0}`` in its text is its first operand."""
+        """The result of an instruction; ``{0}`` in its text is its first operand.
+
+        The same instruction on the same operands is the same value.
+        """
+        key = (text, *map(id, args))
+        known = self._known.get(key)
+        if known is not None:
+            return known
         if len(self.order) >= self.largest:
             raise NotNativeError("too many operations")
-        value = Value(self, kind, text, args)
+        value = self._known[key] = Value(self, kind, text, args)
+        if "call " in text:
+            value.when += 9  # about as long as ten multiplications
         self.order.append(value)
         return value
 
@@ -190,10 +203,21 @@ class Book:
         return self._binary("fsub", a, b)
 
     def mul(self, a: Any, b: Any) -> Value:
-        """``a b``, or the other factor where one is 1."""
-        a, b = self._both(a, b)
-        one = self.constant(a.kind, 1.0)
-        return b if a is one else a if b is one else self._binary("fmul", a, b)
+        """``a b``, or the other factor where one is 1.
+
+        Of several factors the one that is known last is multiplied last: ``(g w) s`` becomes
+        ``g (w s)`` where the gradient `g` is what everything waits for.
+        """
+        x, y = self._both(a, b)
+        one = self.constant(x.kind, 1.0)
+        if one in {x, y}:
+            return y if x is one else x
+        for product, other in ((x, y), (y, x)) if self.patient else ():
+            if product.text.startswith("fmul"):
+                early, late = sorted(product.args, key=lambda x: x.when)
+                if max(early.when, other.when) < late.when:
+                    return self._binary("fmul", late, self._binary("fmul", early, other))
+        return self._binary("fmul", x, y)
 
     def div(self, a: Any, b: Any) -> Value:
         """``a / b``."""
@@ -202,7 +226,7 @@ class Book:
     def neg(self, a: Value) -> Value:
         """``-a``."""
         if not a.kind.floating:
-            raise NotNativeError(f"minus {a.kind}")
+            raise NotNativeError(f"-{a.kind}")
         return self.put(a.kind, f"fneg {a.kind} {{0}}", a)
 
     def fma(self, a: Any, b: Any, c: Any) -> Value:

@@ -6,7 +6,6 @@ was decided by `plan`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -64,19 +63,30 @@ class Body:
         return shape
 
     def write(
-        self, k: Kernel, at: list[Index], count: int, head: Callable[[Book], Value] | None = None
+        self, k: Kernel, at: list[Index], count: int, shift: int = 0, pointer: str = ""
     ) -> None:
-        """The lines for the entries from one on along the last axis."""
-        here = _Here(k, k.book(), at, Lanes(self.width, count))
-        if self.item.head is not None and head is not None:
-            here.values[id(self.item.head.equation.output)] = head(here.book)
+        """The lines for the entries from one on along the last axis.
+
+        Args:
+            k: The kernel.
+            at: The first entry.
+            count: How many there are, if not all lanes are used.
+            shift: How many places behind `at` they begin.
+            pointer: Where the entries of the product are.
+        """
+        here = _Here(k, k.book(), at, Lanes(self.width, count), shift)
+        if self.item.head is not None:
+            v = self.item.head.equation.output
+            whole_lanes = Lanes(self.width, self.width)
+            kind = Kind.of_dtype(v.dtype)
+            here.values[id(v)] = k.load_at(here.book, pointer, kind, 1, whole_lanes)
         for e in self.item.equations:
             xs = [self._operand(x, here) for x in e.inputs]
             here.values[id(e.output)] = self._result(e, here.book, xs)
         ends = [here.book.spread(here.values[id(v)], self.width) for v in self.stored]
         k.close(here.book, ends)
         for v, value in zip(self.stored, ends, strict=True):
-            k.store(value, self.stores[id(v)], at, count)
+            k.store_at(value, k.entry(self.stores[id(v)], at, shift), count)
 
     @staticmethod
     def _result(e: Equation, book: Book, xs: list[Any]) -> Value:
@@ -93,7 +103,7 @@ class Body:
             return here.values[id(self.plan.root(x))]
         key = (id(view.storage), view.offset, view.strides)
         if key not in here.loaded:
-            here.loaded[key] = here.k.load(here.book, view, here.at, here.lanes)
+            here.loaded[key] = here.k.load(here.book, view, here.at, here.lanes, here.shift)
         return here.loaded[key]
 
 
@@ -105,6 +115,7 @@ class _Here:
     book: Book
     at: list[Index]
     lanes: Lanes
+    shift: int
     values: dict[int, Value] = field(default_factory=dict)
     loaded: dict[Any, Value] = field(default_factory=dict)
 
@@ -112,6 +123,7 @@ class _Here:
 def group(shelf: Shelf, plan: Plan, item: Group, vector: int) -> str:
     """The call of a kernel that computes a group without a product."""
     body, k = Body(plan, item, vector), Kernel()
+    k.hidden = plan.hidden
     shape = body.collapse()
 
     def row(at: list[Index]) -> None:
@@ -145,7 +157,7 @@ def copy(shelf: Shelf, plan: Plan, item: Copy, vector: int) -> str:
             else:
                 value = book.spread(k.load(book, views[0], [*at, i], Lanes(width, count)), width)
             k.close(book, [value])
-            k.store(value, views[-1], [*at, i], count)
+            k.store_at(value, k.entry(views[-1], [*at, i]), count)
 
         k.blocks(shape[-1], width, lanes)
 
@@ -203,9 +215,8 @@ class _Reducer:
         """Operand number i in lanes, which go along the last axis that stays, or that goes."""
         k, view = self.k, self.outside[i]
         stride = (view if self.across else self.within[i]).strides[-1]
-        place = k.plus(k.place(view, outer), k.place(self.within[i], inner))
         kind = view.storage.kind
-        pointer = k.at(k.pointer(view.storage), kind, place)
+        pointer = k.at(k.entry(view, outer), kind, k.place(self.within[i], inner))
         value = k.load_at(book, pointer, kind, stride, Lanes(self.width, count))
         return book.spread(value, self.width)
 
@@ -260,7 +271,7 @@ class _Reducer:
                 book = k.book()
                 value = self._held(book, room, i * self.width)
                 some = min(self.width, count - i * self.width)
-                k.store(value, self.target, [*at, k.plus(j, i * self.width)], some)
+                k.store_at(value, k.entry(self.target, [*at, j], i * self.width), some)
 
         k.nest(
             self.outer[:-1],
@@ -296,7 +307,7 @@ class _Reducer:
             total = self._gathered(book, [self._held(book, room, i * self.width)
                                           for i in range(several)])  # fmt: skip
             k.close(book, [total])
-            k.store(total, self.target, at, 1)
+            k.store_at(total, k.entry(self.target, at), 1)
 
         k.nest(self.outer, entry)
 
