@@ -443,19 +443,83 @@ def test_elementary_functions_are_exact_to_four_units(name, kind):
 
 def test_a_step_that_cannot_be_said_runs_with_numpy_and_says_so():
     def make():
-        model = nn.Sequential(
-            nn.Linear(3, 4, rng=0), nn.Dropout(0.5, rng=1), nn.Linear(4, 2, rng=2)
-        )
-        return Training(model)
+        w = tg.Tensor([1.0, 2.0, 3.0], requires_grad=True, name="w")
+
+        def step(x, rows):
+            loss = ((w[rows] * x) ** 2).sum()
+            w.grad = None
+            loss.backward()
+            w.data = w.data - 0.01 * w.grad
+            return loss
+
+        return w, step
+
+    (ours, one), (theirs, other) = make(), make()
+    step, rows = native(one), np.array([0, 2, 2, 1])
+    for k in range(5):
+        x = np.arange(4.0) + k
+        assert_close(step(x, rows).data, other(tg.Tensor(x), tg.Tensor(rows)).data)
+    assert_close(ours.data, theirs.data)
+    assert not is_native(step)
+    assert "buffers" in step.executed
+    assert step.executed["not native"] == "not native: getitem"
+    assert repr(step) == "<compiled step: 1 of 8 programs, 2 recordings, not native: getitem>"
+    assert step.scan(np.ones((3, 4)), np.stack([rows] * 3)).shape == (3,)
+
+
+# -- what is said in other words -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", ["scalars", "kernels"])
+def test_random_numbers_are_drawn_as_in_eager_steps(form, request):
+    if form == "kernels":
+        request.getfixturevalue("_always_in_kernels")
+
+    def make():
+        layers = [nn.Linear(3, 4, rng=0), nn.Dropout(0.5, rng=1), nn.Linear(4, 2, rng=2)]
+        return Training(nn.Sequential(*layers, nn.Dropout(0.2, rng=3)))
 
     ours, theirs = make(), make()
     step = assert_trains_alike(ours, theirs, ours.batches(6))
-    assert not is_native(step)
-    assert "buffers" in step.executed
-    assert "generator" in step.executed["not native"]
-    assert "not native: generator" in repr(step)
-    inputs, targets = map(np.array, zip(*ours.batches(3), strict=True))
-    assert step.scan(inputs, targets).shape == (3,)
+    assert is_native(step)
+    inputs, targets = map(np.array, zip(*ours.batches(5), strict=True))
+    expected = [theirs.step(tg.Tensor(x), tg.Tensor(y)).item()
+                for x, y in zip(inputs, targets, strict=True)]  # fmt: skip
+    assert_close(step.scan(inputs, targets).data, expected)
+    x, y = ours.batches(1)[0]
+    assert_close(ours.step(tg.Tensor(x), tg.Tensor(y)).data,
+                 theirs.step(tg.Tensor(x), tg.Tensor(y)).data)  # fmt: skip
+
+
+@pytest.fixture
+def _always_in_kernels(monkeypatch):
+    monkeypatch.setattr(runner, "scalars", _too_large)
+
+
+@pytest.mark.parametrize("form", ["scalars", "kernels"])
+def test_labels_are_looked_up_and_wrong_ones_are_left_to_numpy(form, request):
+    if form == "kernels":
+        request.getfixturevalue("_always_in_kernels")
+    ours, theirs = (
+        Training(nn.Sequential(nn.Linear(3, 4, rng=0)), batch=5, loss=nn.CrossEntropyLoss())
+        for _ in range(2)
+    )
+    step, rng = native(ours.step), np.random.default_rng(0)
+    for labels in ([0, 1, 2, 3, 3], [3, 2, 1, 0, 0], [1, 1, 1, 1, 1], [0, 3, 1, 2, 1]):
+        x, y = rng.normal(size=(5, 3)), np.array(labels)
+        assert_close(step(x, y).data, theirs.step(tg.Tensor(x), tg.Tensor(y)).data)
+    assert is_native(step)
+    for a, b in zip(ours.state(), theirs.state(), strict=True):
+        assert_close(a, b)
+    before = [p.data.copy() for p in ours.model.parameters()]
+    wrong = np.array([0, 1, 2, 3, 4])
+    with pytest.raises(IndexError):
+        step(x, wrong)
+    with pytest.raises(IndexError):
+        step.scan(x[None], wrong[None])
+    for p, then in zip(ours.model.parameters(), before, strict=True):
+        assert_close(p.data, then)
+    assert_close(step(x, y).data, theirs.step(tg.Tensor(x), tg.Tensor(y)).data)
 
 
 def test_without_llvmlite_the_extra_is_named(monkeypatch):

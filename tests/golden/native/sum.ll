@@ -89,6 +89,7 @@ one:  ; step number i
   %y.0.0.at = getelementptr double, ptr %y.here, i64 0
   %y.0.0 = load double, ptr %y.0.0.at
 
+  ; v1 = dot(x, v0)
   ; linear = add(v1, v2)
   %t_2 = fmul contract double %x.0.0, %weight_0.0.0
   %t_3 = fmul contract double %x.0.1, %weight_0.0.1
@@ -144,6 +145,7 @@ one:  ; step number i
   %sigmoid.0.3 = fdiv contract double %v5.0.3, %v6.0.3
   %sigmoid.0.4 = fdiv contract double %v5.0.4, %v6.0.4
 
+  ; v9 = dot(sigmoid, v8)
   ; linear_2 = add(v9, v10)
   %t_22 = fmul contract double %sigmoid.0.0, %weight_2.0.0
   %t_23 = fmul contract double %sigmoid.0.1, %weight_2.0.1

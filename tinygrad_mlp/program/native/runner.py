@@ -17,16 +17,19 @@ from tinygrad_mlp.ops import Array
 from tinygrad_mlp.program.buffers import Made
 from tinygrad_mlp.program.ir import Program
 from tinygrad_mlp.program.native.arrays import arrays
-from tinygrad_mlp.program.native.llvm import Library
 from tinygrad_mlp.program.native.module import Module, address
 from tinygrad_mlp.program.native.scalars import scalars
 from tinygrad_mlp.program.native.values import NotNativeError
+from tinygrad_mlp.program.native.wording import Worded, worded
 from tinygrad_mlp.program.runner import Runner
 
 __all__ = ["NativeRunner"]
 
 _WORK = 200_000_000
 """How many operations run in one go: a key that interrupts is heeded ten times a second."""
+
+_DRAWN = 1 << 20
+"""How many random numbers are drawn in one go."""
 
 
 class NativeRunner(Runner):
@@ -36,11 +39,11 @@ class NativeRunner(Runner):
 
     def _quick(self, program: Program) -> Callable[..., Any] | None:
         try:
-            module = _module(program, self.made)
+            words = worded(program, self.made)
+            self.native = _Native(words, _module(words.program, words.made))
         except NotNativeError as reason:
             self.remark = f"not native: {reason}"
             return super()._quick(program)
-        self.native = _Native(module, module.compile())
         return self.native.bound
 
     @property
@@ -52,7 +55,7 @@ class NativeRunner(Runner):
 
     def scan(self, *arrays: Array) -> list[Array]:
         """A step for each entry along the first axis of every array."""
-        if self.native is None:
+        if self.native is None or not self.native.in_range(arrays):
             return super().scan(*arrays)
         self.space["prepare"]()
         results = self.native.epoch(arrays, self.space["given"]())
@@ -82,12 +85,13 @@ class _Native:
     """Compiled code, and what it is handed.
 
     Args:
-        module: What was compiled.
-        library: The code.
+        words: The program.
+        module: Its text.
     """
 
-    def __init__(self, module: Module, library: Library) -> None:
-        self.module, self.library = module, library
+    def __init__(self, words: Worded, module: Module) -> None:
+        self.words, self.module = words, module
+        self.library = library = module.compile()
         self.inputs = [place.array(library) for place in module.inputs]
         self.numbers = [place.array(library) for place in module.numbers]
         self.results = [place.array(library) for place in module.results]
@@ -116,53 +120,95 @@ class _Native:
         """What the lines of a step mention."""
         there = {f"there_{i}": a for i, a in enumerate([*self.inputs, *self.numbers])}
         results = {f"result_{i}": a for i, a in enumerate(self.results)}
-        return {"run": self.run, "known": self.known, "in_order": in_order, **there, **results}
+        draws = {f"draw_{i}": draw for i, draw in enumerate(self.words.draws)}
+        known = {"run": self.run, "known": self.known, "in_order": in_order}
+        limits = {f"limit_{i}": np.uint64(n) for i, n in self.words.limits.items()}
+        return {**known, "unsigned": np.uint64, **limits, **draws, **there, **results}
 
     def lines(self, given: list[str], *, single: bool) -> list[str]:
         """One step: copy what is given to where the code reads it, run it, take the results.
 
-        A number of Python's is another object when it has changed, and is copied only then.
+        A number of Python's is another object when it has changed, and is copied only then. Where
+        an argument numbers entries, NumPy says what happens to a number that none has.
         """
+        count = len(self.inputs) - len(self.words.draws)
+        own, arguments = given[:count], given[count:]
+        drawn = [f"draw_{i}({arguments[d.argument]})" for i, d in enumerate(self.words.draws)]
+        sources = [*own, *drawn, *(arguments[i] for i in self.words.numbers)]
         lines = []
-        for i, name in enumerate(given):
-            k = i - len(self.inputs)
-            place = [*self.module.inputs, *self.module.numbers][i]
-            if place.far:
-                lines += [f"far_{i} = in_order({name})", f"there_{i}.value = far_{i}.ctypes.data"]
-            elif not place.plain:
-                lines.append(f"there_{i}[...] = {name}")
-            else:
-                lines += [
-                    f"number = {name}",
-                    f"if number is not known[{k}]:",
-                    f"    there_{i}[...] = known[{k}] = number",
-                ]
+        for i, source in enumerate(sources):
+            lines += self._copied(i, source)
         # The runner makes an array of one number anyhow; all others are the code's own.
         bare = single and not self.results[0].ndim
         results = [f"result_{i}{'' if bare else '.copy()'}" for i in range(len(self.results))]
-        return [*lines, "run()", f"results = {', '.join(results)}"]
+        lines += ["run()", f"results = {', '.join(results)}"]
+        if not self.words.limits:
+            return lines
+        fits = " and ".join(
+            f"({own[i]}.view(unsigned) < limit_{i}).all()" for i in self.words.limits
+        )
+        return [
+            f"if {fits}:",
+            *(f"    {line}" for line in lines),
+            "else:",
+            f"    results = careful({', '.join(given)})",
+        ]
+
+    def _copied(self, i: int, source: str) -> list[str]:
+        k = i - len(self.inputs)
+        place = [*self.module.inputs, *self.module.numbers][i]
+        if place.far:
+            return [f"far_{i} = in_order({source})", f"there_{i}.value = far_{i}.ctypes.data"]
+        if not place.plain:
+            return [f"there_{i}[...] = {source}"]
+        return [
+            f"number = {source}",
+            f"if number is not known[{k}]:",
+            f"    there_{i}[...] = known[{k}] = number",
+        ]
 
     # -- many steps --------------------------------------------------------------------------
 
+    def in_range(self, arrays: tuple[Array, ...]) -> bool:
+        """Whether what numbers entries numbers those that there are."""
+        limits = self.words.limits.items()
+        return all((arrays[i] >= 0).all() and (arrays[i] < n).all() for i, n in limits)
+
     def epoch(self, inputs: tuple[Array, ...], given: tuple[Any, ...]) -> list[Array]:
         """Steps on the rows of the arrays, in one call or a few."""
+        numbers = [given[i] for i in self.words.numbers]
         places, kept = self.module.numbers, []
-        for place, there, number in zip(places, self.numbers, given, strict=True):
+        for place, there, number in zip(places, self.numbers, numbers, strict=True):
             if place.far:
                 kept.append(in_order(number))
                 there.value = kept[-1].ctypes.data
             else:
                 there[...] = number
-        self.known[:] = [n if p.plain else None for p, n in zip(places, given, strict=True)]
+        self.known[:] = [n if p.plain else None for p, n in zip(places, numbers, strict=True)]
         data = [*map(in_order, inputs)]
         count = len(inputs[0])
         results = [np.empty((count, *place.shape), place.dtype) for place in self.module.results]
         for start, length in self._pieces(count):
-            self.loop(length, *(a[start:].ctypes.data for a in (*data, *results)))
+            drawn = self._drawn(length, given)
+            here = [*(a[start:] for a in data), *drawn, *(a[start:] for a in results)]
+            self.loop(length, *(a.ctypes.data for a in here))
         return results
+
+    def _drawn(self, count: int, given: tuple[Any, ...]) -> list[Array]:
+        """What so many steps draw, in the order in which they would draw it."""
+        draws = self.words.draws
+        drawn = [np.empty((count, *d.equation.output.shape), d.equation.output.dtype)
+                 for d in draws]  # fmt: skip
+        for step in range(count if draws else 0):
+            for draw, array in zip(draws, drawn, strict=True):
+                array[step] = draw(given[draw.argument])
+        return drawn
 
     def _pieces(self, count: int) -> Iterator[tuple[int, int]]:
         longest = max(1, _WORK // self.module.work)
+        size = sum(d.equation.output.size for d in self.words.draws)
+        if size:
+            longest = max(1, min(longest, _DRAWN // size))
         for start in range(0, count, longest):
             yield start, min(longest, count - start)
 

@@ -58,8 +58,12 @@ class _Scalariser:
         self._numbers()
         self._followed()
         state = self._state()
+        before: dict[int, str] = {}
         for e, text in zip(self.program.equations, called(self.program), strict=True):
-            self.book.note(text)
+            if id(e.output) in self.followed:
+                before[id(e.output)] = text
+                continue
+            self.book.note(*(before[id(x)] for x in e.inputs if id(x) in before), text)
             self._equation(e)
         outputs = [self._entries(v) for v in self.program.outputs]
         finals = [self._entries(v) for v in (c.after for r in self.made.regions for c in r.cells)]
@@ -172,8 +176,6 @@ class _Scalariser:
         y = e.output
         if not e.pure or not 0 < y.size <= 4 * LARGEST:
             raise NotNativeError(e.op.name)
-        if id(y) in self.followed:
-            return
         kind = Kind.of_dtype(y.dtype)
         first = next((x for x in e.inputs if id(x) in self.followed), None)
         if first is None:

@@ -130,7 +130,7 @@ class Book:
     """
 
     def __init__(self, largest: int = 1 << 30, *, patient: bool = False) -> None:
-        self.order: list[Value | str] = []
+        self.order: list[Value | list[str]] = []
         self.largest, self.patient = largest, patient
         self.taken: dict[str, int] = {}
         self.declared: set[str] = set()
@@ -155,9 +155,9 @@ class Book:
             found.name = text if kind.lanes == 1 else f"splat ({kind.number} {text})"
         return found
 
-    def note(self, text: str) -> None:
-        """A comment that stands before what comes next."""
-        self.order.append(f"; {comment(text)}")
+    def note(self, *texts: str) -> None:
+        """Comments that stand before what comes next."""
+        self.order.append([f"; {comment(text)}" for text in texts])
 
     def put(self, kind: Kind, text: str, *args: Value) -> Value:
         """The result of an instruction; ``{0}`` in its text is its first operand.
@@ -284,14 +284,14 @@ class Book:
         """The instructions that the ends need, with the notes above them."""
         live = self._live(ends)
         lines: list[str] = []
-        note = ""
+        notes: list[str] = []
         for value in self.order:
-            if isinstance(value, str):
-                note = value
+            if isinstance(value, list):
+                notes = value
             elif id(value) in live:
-                if note:
-                    lines += ["", note]
-                    note = ""
+                if notes:
+                    lines += ["", *notes]
+                    notes = []
                 value.name = value.name or f"%{self.fresh('t')}"
                 lines.append(f"{value.name} = {value.text.format(*(a.name for a in value.args))}")
         return lines
