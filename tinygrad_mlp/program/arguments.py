@@ -86,7 +86,11 @@ class Arguments:
             UsageError: If one is missing or unknown.
         """
         positional = self.first + self.either
-        if any(a is missing for a in (*arguments, *named.values())):
+        absent = any(a is missing for a in (*arguments, *named.values()))
+        usual = self.fixed and not (named or absent or self.by_name)
+        if usual and len(arguments) == len(positional):
+            return Given(arguments, tuple(positional))
+        if absent:
             together = {**dict(zip(positional, arguments, strict=False)), **named}
             there = {name: a for name, a in together.items() if a is not missing}
             first = [there.pop(name) for name in self.first if name in there]

@@ -112,7 +112,7 @@ class CompiledStep:
             runner = next((r for r, _, names in self._runners if _fits(r, names, first)), None)
             if runner is not None:
                 try:
-                    found = runner.scan(*(a[len(rows) :] for a in arrays))
+                    found = runner.scan(*([a[len(rows) :] for a in arrays] if rows else arrays))
                 except StaleError:
                     self._runners = [pair for pair in self._runners if pair[0] is not runner]
                     continue

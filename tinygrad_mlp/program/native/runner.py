@@ -188,10 +188,16 @@ class _Native:
         data = [*map(in_order, inputs)]
         count = len(inputs[0])
         results = [np.empty((count, *place.shape), place.dtype) for place in self.module.results]
+        rows = [(_address(a), a.strides[0]) for a in data]
+        ends = [(_address(a), a.strides[0]) for a in results]
         for start, length in self._pieces(count):
             drawn = self._drawn(length, given)
-            here = [*(a[start:] for a in data), *drawn, *(a[start:] for a in results)]
-            self.loop(length, *(a.ctypes.data for a in here))
+            self.loop(
+                length,
+                *(at + start * step for at, step in rows),
+                *map(_address, drawn),
+                *(at + start * step for at, step in ends),
+            )
         return results
 
     def _drawn(self, count: int, given: tuple[Any, ...]) -> list[Array]:
@@ -215,7 +221,13 @@ class _Native:
 
 def in_order(a: Array) -> Array:
     """An array whose entries lie one behind the other, each where the processor likes it."""
-    return np.require(a, None, ["C", "A"])
+    flags = a.flags
+    return a if flags.c_contiguous and flags.aligned else np.require(a, None, ["C", "A"])
+
+
+def _address(a: Array) -> int:
+    address: int = a.__array_interface__["data"][0]
+    return address
 
 
 def _room(size: int) -> tuple[Array, int]:
