@@ -23,6 +23,7 @@ from tinygrad_mlp.program.native import (
     elementary,
     kernels,
     llvm,
+    module,
     plan,
     products,
     runner,
@@ -520,6 +521,17 @@ def test_labels_are_looked_up_and_wrong_ones_are_left_to_numpy(form, request):
     for p, then in zip(ours.model.parameters(), before, strict=True):
         assert_close(p.data, then)
     assert_close(step(x, y).data, theirs.step(tg.Tensor(x), tg.Tensor(y)).data)
+
+
+def test_what_llvm_refuses_runs_with_numpy(monkeypatch):
+    monkeypatch.setattr(module, "compiled", refused)
+    ours, theirs = (Training(nn.MLP(3, [4], 2, rng=0)) for _ in range(2))
+    step = assert_trains_alike(ours, theirs, ours.batches(4))
+    assert step.executed["not native"] == "not native: LLVM: no such instruction"
+
+
+def refused(*_):
+    raise RuntimeError("no such instruction")
 
 
 def test_without_llvmlite_the_extra_is_named(monkeypatch):

@@ -91,7 +91,10 @@ class _Native:
 
     def __init__(self, words: Worded, module: Module) -> None:
         self.words, self.module = words, module
-        self.library = library = module.compile()
+        try:
+            self.library = library = module.compile()
+        except RuntimeError as error:  # LLVM's word is final
+            raise NotNativeError(f"LLVM: {error}") from error
         self.inputs = [place.array(library) for place in module.inputs]
         self.numbers = [place.array(library) for place in module.numbers]
         self.results = [place.array(library) for place in module.results]
