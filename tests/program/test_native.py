@@ -144,6 +144,7 @@ def test_drawn_steps_in_kernels_are_eager_to_twelve_digits(recipe):
         ((130, 65, 70), 70, "sgd"),
         ((5, 300, 2), 64, "adam"),
         ((300, 300, 1), 1, "sgd"),
+        ((130, 256, 70), 66, "sgd"),
     ],
 )
 def test_matrices_of_all_sizes(sizes, batch, optimiser, dtype, tolerance):

@@ -50,6 +50,9 @@ class _Shape(NamedTuple):
 _FAR = 1024
 """Rows a multiple of so many bytes apart share few places in the cache."""
 
+_TILES = 8
+"""So many tiles are laid side by side in one go."""
+
 _PAGES = 1 << 18
 """Over more bytes than this, addresses are looked up slowly."""
 
@@ -160,19 +163,26 @@ class _Writer:
     # -- laying out anew ---------------------------------------------------------------------
 
     def _lay_a(self, pack: Storage) -> None:
-        """Tiles of rows, each column of a tile side by side."""
+        """Tiles of rows, each column of a tile side by side.
+
+        Several tiles at a time, so that what a line of the cache brings along is used.
+        """
         k, t = self.k, self.t
         tall = t.tile.rows
 
-        def tile(i: Index, rows: int) -> None:
+        def band(i: Index, rows: int) -> None:
             def column(j: Index) -> None:
-                start = k.plus(k.times(i, t.head.inner), k.times(j, tall))
                 source = k.plus(t.a.offset, k.plus(k.times(i, t.a.down), k.times(j, t.a.right)))
-                self._row(_Spot(t.a.storage, source), t.a.down, _Spot(pack, start), rows, rows)
+                target = k.plus(k.times(i, t.head.inner), k.times(j, tall))
+                for n in range(0, rows, tall):
+                    here = _Spot(t.a.storage, k.plus(source, n * t.a.down))
+                    there = _Spot(pack, k.plus(target, n * t.head.inner))
+                    some = min(tall, rows - n)
+                    self._row(here, t.a.down, there, some, some)
 
             k.loop(0, t.head.inner, 1, column)
 
-        k.blocks(t.head.rows, tall, tile)
+        k.blocks(t.head.rows, _TILES * tall, band)
 
     def _lay_b(self, pack: Storage, j: Index, count: int, wide: int) -> None:
         """A panel: so many columns, each row of them side by side."""
