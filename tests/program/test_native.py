@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 
 import tinygrad_mlp as tg
 from tests.conftest import needs
+from tests.program import test_steps_of_all_kinds as kinds
 from tests.program.drawn import recipes
 from tests.program.steps import Training
 from tinygrad_mlp import nn, optim
@@ -469,6 +470,34 @@ def test_a_step_that_cannot_be_said_runs_with_numpy_and_says_so():
     assert step.scan(np.ones((3, 4)), np.stack([rows] * 3)).shape == (3,)
 
 
+# -- steps beyond the usual one --------------------------------------------------------------
+
+NOT_NATIVE = {("indexed", "kernels"), ("swapped", "kernels"), ("indexed", "scalars")}
+
+
+@pytest.mark.parametrize("form", ["scalars", "kernels"])
+@pytest.mark.parametrize(
+    "make", [kinds.penalised, kinds.by_transform, kinds.hooked, kinds.averaged, kinds.swapped,
+             kinds.indexed]
+)  # fmt: skip
+def test_a_step_of_any_kind(make, form, request):
+    if form == "kernels":
+        request.getfixturevalue("_always_in_kernels")
+    ours, theirs = kinds.weights(), kinds.weights()
+    step, eager = native(make(*ours)), make(*theirs)
+    rng = np.random.default_rng(0)
+    for _ in range(4):
+        x = rng.normal(size=(5, 3))
+        assert_close(step(x).data, eager(tg.Tensor(x)).data)
+    many = rng.normal(size=(3, 5, 3))
+    assert_close(step.scan(many).data, [eager(tg.Tensor(x)).item() for x in many])
+    for a, b in zip(ours, theirs, strict=True):
+        assert_close(a.data, b.data)
+        if a.grad is not None:
+            assert_close(kinds.plain(a.grad), kinds.plain(b.grad))
+    assert is_native(step) == ((make.__name__, form) not in NOT_NATIVE)
+
+
 # -- what is said in other words -------------------------------------------------------------
 
 
@@ -560,14 +589,22 @@ def test_the_text_of_the_sum(golden):
     )
 
 
-@pytest.mark.parametrize("name", ['"quoted"', "a\nret void\n}", "größe", "%x", "@step", "; no", "",
-                                  "one", "i", "count", "x", "\\22", "ret", "999"])  # fmt: skip
-def test_names_cannot_leave_their_place(name):
+HOSTILE = [
+    *('"quoted"', "a\nret void\n}", "größe", "%x", "@step", "; no", "", "one", "i", "count"),
+    *("x", "\\22", "ret", "999", "add", "shown", "constant.0", "room", "memory", "result"),
+]
+
+
+@pytest.mark.parametrize("form", ["scalars", "kernels"])
+@pytest.mark.parametrize("name", HOSTILE)
+def test_names_cannot_leave_their_place(name, form, request):
+    if form == "kernels":
+        request.getfixturevalue("_always_in_kernels")
     w = tg.Tensor([1.0, 2.0], requires_grad=True, name=name)
     b = tg.Tensor(1.0, name=name)
 
     def one(x):
-        y = tg.Tensor(w.data, name=name) * x + b
+        y = tg.Tensor(w.data, name=name) * x + b + np.array([0.0, 1.0])
         y.name = name
         w.data = w.data + y.data
         return y.sum()
@@ -575,7 +612,7 @@ def test_names_cannot_leave_their_place(name):
     step = native(one)
     results = [step(np.ones(2)).item() for _ in range(4)]
     assert is_native(step)
-    assert results == [5.0, 10.0, 20.0, 40.0]
+    assert results == [6.0, 12.0, 24.0, 48.0]
 
 
 # -- what was compiled before ----------------------------------------------------------------

@@ -26,6 +26,8 @@ from tinygrad_mlp.program.native.walks import copy, group, reduction
 __all__ = ["arrays"]
 
 _LINE = 64
+_WORDS = ("step", "epoch", "one", "room", "shown", "count", "begin", "again", "end", "i", "next",
+          "more")  # fmt: skip
 _LARGEST = 1 << 26
 
 
@@ -54,7 +56,7 @@ class _Arrays:
     def __init__(self, program: Program, made: Made) -> None:
         self.program, self.made = program, made
         self.vector = vector_bytes()
-        self.names = Names("step", "epoch", "one", "room", "constants")
+        self.names = Names(*_WORDS)
         self.module = Module(passes="few")
         self.given: dict[int, Storage] = {}
         self.addresses: list[str] = []

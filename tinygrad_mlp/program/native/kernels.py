@@ -6,6 +6,7 @@ end of a row, and how functions that are the same are written once. It does not 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
@@ -38,7 +39,7 @@ class Shelf:
 
     def put(self, kernel: Kernel, label: str, note: str = "") -> str:
         """The name of the function with this text, which is added if it is new."""
-        body = kernel.text()
+        body, label = kernel.text(), re.sub(r"[^A-Za-z0-9_.]", "_", label)
         if body not in self.known:
             count = self.counts[label] = self.counts.get(label, 0) + 1
             self.known[body] = name = f"{label}.{count}" if count > 1 else label

@@ -15,6 +15,7 @@ import numpy as np
 
 from tinygrad_mlp.ops import Array
 from tinygrad_mlp.program.ir import Program, Var
+from tinygrad_mlp.program.naming import comment
 from tinygrad_mlp.program.native import elementary
 from tinygrad_mlp.program.native.llvm import Library, compiled, vector_bytes
 from tinygrad_mlp.program.native.values import BOOL, Kind, NotNativeError
@@ -165,7 +166,7 @@ def called(program: Program) -> Iterator[str]:
     for e in program.equations:
         parts = [names.get(id(x)) or _constant(x) for x in e.inputs]
         parts += [f"{key}={value!r}" for key, value in e.attrs.items()]
-        yield f"{names[id(e.output)]} = {e.op.name}({', '.join(parts)})"
+        yield comment(f"{names[id(e.output)]} = {e.op.name}({', '.join(parts)})")
 
 
 def _constant(x: Any) -> str:

@@ -159,7 +159,7 @@ class Plan:
     def _constant(self, x: Any) -> Storage:
         """An array that the program holds itself."""
         if id(x) not in self._known:
-            name = f"constant_{len(self.constants)}"
+            name = f"constant.{len(self.constants)}"
             array = np.ascontiguousarray(x)
             self.constants.append((Place(name, array.shape, array.dtype), array))
             kind = Kind.of_dtype(array.dtype)

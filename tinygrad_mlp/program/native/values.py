@@ -12,8 +12,6 @@ from typing import Any, ClassVar, NamedTuple, NoReturn
 
 import numpy as np
 
-from tinygrad_mlp.program.naming import comment
-
 __all__ = ["BOOL", "DOUBLE", "FLOAT", "INT", "Book", "Kind", "NotNativeError", "Value"]
 
 
@@ -157,7 +155,7 @@ class Book:
 
     def note(self, *texts: str) -> None:
         """Comments that stand before what comes next."""
-        self.order.append([f"; {comment(text)}" for text in texts])
+        self.order.append([f"; {text}" for text in texts])
 
     def put(self, kind: Kind, text: str, *args: Value) -> Value:
         """The result of an instruction; ``{0}`` in its text is its first operand.

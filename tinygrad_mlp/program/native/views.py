@@ -73,12 +73,6 @@ class View:
         )
         return View(self.storage, shape, strides, self.offset)
 
-    @property
-    def identity(self) -> bool:
-        """Whether it is the storage itself, in order."""
-        size = int(np.prod(self.shape, dtype=int))
-        return not self.offset and size == self.storage.size and self.strides == order(self.shape)
-
 
 def order(shape: tuple[int, ...]) -> tuple[int, ...]:
     """The strides of an array that lies row after row; 0 for an axis of one entry."""

@@ -130,7 +130,7 @@ def group(shelf: Shelf, plan: Plan, item: Group, vector: int) -> str:
         k.blocks(shape[-1], body.width, lambda i, count: body.write(k, [*at, i], count))
 
     k.nest(shape[:-1], row)
-    name = shelf.put(k, item.equations[-1].op.name)
+    name = shelf.put(k, f"walk.{item.equations[-1].op.name}")
     return f"call void @{name}({k.arguments})"
 
 
@@ -162,7 +162,7 @@ def copy(shelf: Shelf, plan: Plan, item: Copy, vector: int) -> str:
         k.blocks(shape[-1], width, lanes)
 
     k.nest(shape[:-1], row)
-    return f"call void @{shelf.put(k, 'copy')}({k.arguments})"
+    return f"call void @{shelf.put(k, 'walk.copy')}({k.arguments})"
 
 
 # -- reductions ------------------------------------------------------------------------------
@@ -343,5 +343,5 @@ def _places(start: int, count: int) -> str:
 def reduction(shelf: Shelf, plan: Plan, item: Reduction, vector: int) -> str:
     """The call of a kernel that gathers."""
     k = _Reducer(plan, item, vector).write()
-    name = shelf.put(k, item.equation.op.name)
+    name = shelf.put(k, f"gather.{item.equation.op.name}")
     return f"call void @{name}({k.arguments})"
