@@ -22,14 +22,14 @@ from tinygrad_mlp.program.native import (
     arrays,
     cache,
     elementary,
+    gathering,
     kernels,
     llvm,
     module,
     plan,
-    products,
     runner,
+    transposing,
     ufuncs,
-    walks,
 )
 from tinygrad_mlp.program.native.values import DOUBLE, FLOAT, Kind, NotNativeError
 
@@ -713,8 +713,8 @@ WRONG_KERNELS = {
         lambda room, size, first, _, place=arrays._Room.place: place(room, size, first, first),
     ),
     "parameters overwritten too early": (plan.Plan, "_vacant", lambda *_: True),
-    "columns exchanged wrongly": (products, "_mixed", lambda _book, a, _b, _places: a),
-    "the first lanes of a sum only": (walks._Reducer, "_gathered", lambda *_: first_lane(*_)),
+    "columns exchanged wrongly": (transposing, "_mixed", lambda _book, a, _b, _places: a),
+    "the first lanes of a sum only": (gathering._Reducer, "_gathered", lambda *_: first_lane(*_)),
 }
 
 

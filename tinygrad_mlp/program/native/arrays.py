@@ -14,14 +14,17 @@ import numpy as np
 from tinygrad_mlp.program.buffers import Made
 from tinygrad_mlp.program.ir import Cell, Program, Var
 from tinygrad_mlp.program.naming import Names
+from tinygrad_mlp.program.native.gathering import reduction
+from tinygrad_mlp.program.native.items import Group
 from tinygrad_mlp.program.native.kernels import Shelf
 from tinygrad_mlp.program.native.llvm import vector_bytes
 from tinygrad_mlp.program.native.module import Module, Place, called, indented, place_of, stored
-from tinygrad_mlp.program.native.plan import Group, Plan, results
-from tinygrad_mlp.program.native.products import Tiling, product
+from tinygrad_mlp.program.native.plan import Plan, results
+from tinygrad_mlp.program.native.products import product
+from tinygrad_mlp.program.native.tiling import Tiling
 from tinygrad_mlp.program.native.values import Kind, NotNativeError
 from tinygrad_mlp.program.native.views import Storage, View, whole
-from tinygrad_mlp.program.native.walks import copy, group, reduction
+from tinygrad_mlp.program.native.walks import copy, group
 
 __all__ = ["arrays"]
 

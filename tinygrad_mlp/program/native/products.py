@@ -1,36 +1,24 @@
 """Products of matrices: tiles that stay in registers, and what follows them while it is at hand.
 
-This file knows how large a tile is, when a factor is laid out anew so that it is read in order, and
-that a group which follows a product is computed tile by tile. It does not know what the group is.
+This file knows how factors are laid out anew so that they are read in order, how a tile is summed
+up, and that a group which follows a product is computed tile by tile. How large a tile is, `tiling`
+has decided; what the group is, it does not know.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
+from tinygrad_mlp.program.native.items import Group
 from tinygrad_mlp.program.native.kernels import Index, Kernel, Lanes, Shelf
-from tinygrad_mlp.program.native.plan import Group, Plan, Product
-from tinygrad_mlp.program.native.values import Book, Kind, NotNativeError, Value
-from tinygrad_mlp.program.native.views import Storage, View
+from tinygrad_mlp.program.native.plan import Plan
+from tinygrad_mlp.program.native.tiling import Shape, Tiling
+from tinygrad_mlp.program.native.transposing import transposed
+from tinygrad_mlp.program.native.values import Kind
+from tinygrad_mlp.program.native.views import Storage
 from tinygrad_mlp.program.native.walks import Body
 
-__all__ = ["Packs", "product"]
-
-
-class _Matrix(NamedTuple):
-    """A factor: entry (i, j) is at ``offset + i down + j right``."""
-
-    storage: Storage
-    offset: int
-    down: int
-    right: int
-
-
-class Packs(NamedTuple):
-    """Room for factors that are laid out anew: none where nothing is to be done."""
-
-    a: Storage | None
-    b: Storage | None
+__all__ = ["product"]
 
 
 class _Spot(NamedTuple):
@@ -40,93 +28,8 @@ class _Spot(NamedTuple):
     at: Index
 
 
-class _Shape(NamedTuple):
-    """A tile: rows, and vectors in each."""
-
-    rows: int
-    vectors: int
-
-
-_FAR = 1024
-"""Rows a multiple of so many bytes apart share few places in the cache."""
-
 _TILES = 8
 """So many tiles are laid side by side in one go."""
-
-_PAGES = 1 << 18
-"""Over more bytes than this, addresses are looked up slowly."""
-
-
-class Tiling:
-    """How a product is cut.
-
-    Args:
-        plan: The plan.
-        item: The group that the product heads.
-        vector: How many bytes the processor works on at once.
-    """
-
-    def __init__(self, plan: Plan, item: Group, vector: int) -> None:
-        head = item.head
-        if head is None:
-            raise NotNativeError("no product")
-        self.head = head
-        self.kind = Kind.of_dtype(head.equation.output.dtype)
-        self.bytes = 8 if self.kind.number == "double" else 4
-        self.width = vector // self.bytes
-        self.a = self._matrix(plan.view(head.a), left=True)
-        self.b = self._matrix(plan.view(head.b), left=False)
-        self.tile = _best(head, self.width, 32 if vector == 64 else 16)
-        long = head.inner >= 64
-        again = head.columns > 4 * self.width
-        self.pack_a = long and again and self._far(self.a.right)
-        many = head.rows > 4 * self.tile.rows
-        far = long and many and self._far(self.b.down)
-        self.pack_b = (self.b.right != 1 and head.columns > 1) or far
-        self.packs = self._packs()
-
-    def _far(self, step: int) -> bool:
-        """Whether going down a column of such steps would be slow."""
-        size = step * self.bytes
-        return size >= _FAR and (not size % _FAR or size * self.head.inner > _PAGES)
-
-    @staticmethod
-    def _matrix(view: View, *, left: bool) -> _Matrix:
-        if len(view.shape) == 2:
-            return _Matrix(view.storage, view.offset, *view.strides)
-        (stride,) = view.strides
-        return _Matrix(view.storage, view.offset, *((0, stride) if left else (stride, 0)))
-
-    def _packs(self) -> Packs:
-        columns = self.tile.vectors * self.width
-        rows = -(-self.head.rows // self.tile.rows) * self.tile.rows
-        return Packs(
-            Storage("packed", self.kind, rows * self.head.inner) if self.pack_a else None,
-            Storage("packed", self.kind, columns * self.head.inner) if self.pack_b else None,
-        )
-
-
-def _best(head: Product, width: int, registers: int) -> _Shape:
-    """The tile that wastes least: multiplications against loads, edges and the way in and out."""
-    best: tuple[float, _Shape] | None = None
-    for rows in (1, 2, 3, 4, 5, 6, 8, 10, 12, 14):
-        for vectors in (1, 2, 3, 4, 6, 8):
-            if rows * vectors + vectors + 1 > registers - 3 or rows > max(head.rows, 1):
-                continue
-            if (vectors - 1) * width >= head.columns:
-                continue
-            cost = 0.0
-            across, down = divmod(head.columns, vectors * width), divmod(head.rows, rows)
-            for r, times in ((rows, down[0]), (down[1], 1)):
-                for v, often in ((vectors, across[0]), (-(-across[1] // width), 1)):
-                    if r and v:
-                        one = max(r * v / 2, (r + v) / 2, 4.0) * head.inner + 30 + 3 * r * v
-                        cost += one * times * often
-            if best is None or cost < best[0]:
-                best = cost, _Shape(rows, vectors)
-    if best is None:
-        raise NotNativeError("a product without a tile")
-    return best[1]
 
 
 def product(shelf: Shelf, plan: Plan, item: Group, tiling: Tiling, vector: int) -> str:
@@ -230,7 +133,7 @@ class _Writer:
                 columns.append(k.load_at(book, pointer, t.kind, 1, Lanes(t.width, size)))
             else:
                 columns.append(book.constant(kind, 0.0))
-        rows = _transposed(book, columns, 16 // t.bytes)[:size]
+        rows = transposed(book, columns, 16 // t.bytes)[:size]
         k.close(book, rows)
         for i, row in enumerate(rows):
             place = k.plus(target.at, i * wide)
@@ -256,7 +159,7 @@ class _Writer:
             place = k.plus(t.b.offset, k.times(j, t.b.right))
             b, down = k.at(k.pointer(t.b.storage), t.kind, place), t.b.down
             last = count - wide + t.width
-        inner = _sums(t, _Shape(rows, vectors), steps, down, last)
+        inner = _sums(t, Shape(rows, vectors), steps, down, last)
         name = self.shelf.put(inner, f"tile.{rows}x{vectors}.{t.head.inner}")
         k.lines.append(f"call void @{name}(ptr {a}, ptr {b}, ptr {self.room})")
 
@@ -274,65 +177,7 @@ class _Writer:
         return [i, j] if axes == 2 else [] if not axes else [j if self.head.rows == 1 else i]
 
 
-def _transposed(book: Book, rows: list[Value], quarter: int) -> list[Value]:
-    """A square of lanes with rows and columns exchanged.
-
-    Processors are quick to mix lanes within each sixteen bytes, and to move sixteen bytes as they
-    are. So entries are mixed there first, and these stretches, each of `quarter` entries, are
-    moved afterwards.
-    """
-    width = len(rows)
-    stretches = range(0, width, quarter)
-    half = quarter // 2
-    step = 1
-    while step < quarter:
-        mixed = list(rows)
-        for i in (i for i in range(width) if not i & step):
-            # Runs of `step` entries by turns, from either half of each stretch.
-            for k in (0, 1):
-                places = [
-                    p
-                    for start in stretches
-                    for run in range(start + k * half, start + k * half + half, step)
-                    for p in (*range(run, run + step), *range(width + run, width + run + step))
-                ]
-                mixed[i + k * step] = _mixed(book, rows[i], rows[i + step], places)
-        rows = mixed
-        step *= 2
-    groups = [_moved(book, rows[c::quarter], quarter) for c in _turned_order(quarter)]
-    return [groups[c][stretch] for stretch in range(len(stretches)) for c in range(quarter)]
-
-
-def _turned_order(quarter: int) -> list[int]:
-    """Which of the mixed rows holds column c of each stretch: their numbers are bit-reversed."""
-    return [0, 2, 1, 3] if quarter == 4 else list(range(quarter))
-
-
-def _moved(book: Book, rows: list[Value], quarter: int) -> list[Value]:
-    """The same stretch of every row in one row, for each stretch."""
-    if len(rows) == 1:
-        return rows
-    width = rows[0].kind.lanes
-    halves = []
-    for first in (0, quarter):
-        places = [
-            other + start + i
-            for other in (0, width)
-            for start in range(first, width, 2 * quarter)
-            for i in range(quarter)
-        ]
-        pairs = zip(rows[::2], rows[1::2], strict=True)
-        halves.append(_moved(book, [_mixed(book, a, b, places) for a, b in pairs], quarter))
-    return [row for pair in zip(*halves, strict=True) for row in pair]
-
-
-def _mixed(book: Book, a: Value, b: Value, places: list[int]) -> Value:
-    where = ", ".join(f"i32 {p}" for p in places)
-    text = f"shufflevector {a.kind} {{0}}, {a.kind} {{1}}, <{len(places)} x i32> <{where}>"
-    return book.put(a.kind, text, a, b)
-
-
-def _sums(t: Tiling, tile: _Shape, steps: tuple[int, int], down: int, last: int) -> Kernel:
+def _sums(t: Tiling, tile: Shape, steps: tuple[int, int], down: int, last: int) -> Kernel:
     """The innermost loop: one tile's sums, which stay in registers until they are written.
 
     Args:
