@@ -395,6 +395,23 @@ def test_functions_of_two_special_numbers_are_numpys(function):
     assert np.array_equal(np.isnan(results), np.isnan(expected))
 
 
+@pytest.mark.parametrize("number", [np.nan, -np.nan, np.inf, -np.inf, 1e300, -0.0, 1e-300])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_numbers_of_the_text_are_what_they_are(number, dtype):
+    x = np.array([1.0, -1.0, np.nan, np.inf, 0.0], dtype)
+
+    def both(x):
+        return np.maximum(x, number), np.minimum(number, x), x * number
+
+    with np.errstate(all="ignore"):
+        step = native(both)
+        results = [step(x) for _ in range(3)][-1]
+        expected = both(x)
+    assert is_native(step)
+    for a, b in zip(results, expected, strict=True):
+        assert np.array_equal(a.data, b, equal_nan=True)
+
+
 @pytest.mark.filterwarnings("ignore::tinygrad_mlp.errors.TrainingWarning")
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e308])
 @pytest.mark.parametrize("activation", [nn.Sigmoid, nn.Tanh, nn.ReLU, nn.Softplus, nn.Softmax])

@@ -137,7 +137,7 @@ def _extreme(test: str) -> Entrywise:
 
 def _is_number(x: Value) -> bool:
     """Whether it is a constant, and not NaN."""
-    return not x.text and not x.name.startswith("%") and "0x7FF8" not in x.name
+    return not x.text and not x.name.startswith("%") and "FF8" not in x.name
 
 
 def _sign(b: Book, x: Value) -> Value:

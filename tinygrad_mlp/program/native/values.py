@@ -315,7 +315,8 @@ def literal(kind: Kind, number: Any) -> str:
         return "true" if number else "false"
     if not kind.floating:
         return str(int(number))
-    exact = float(np.float32(number)) if kind.number == "float" else float(number)
+    with np.errstate(over="ignore"):
+        exact = float(np.float32(number)) if kind.number == "float" else float(number)
     text = repr(exact)
     if np.isfinite(exact) and (kind.number == "double" or exact * 1024 == int(exact * 1024)):
         mantissa, _, exponent = text.partition("e")
