@@ -541,7 +541,7 @@ def _added(leaf: Tensor, gradient: Array) -> Array:
     """The sum of the gradients of several backward passes."""
     if leaf.stale:
         leaf.stale = False  # said once; the next step makes it stale again
-        if alarms.worth_saying(leaf):
+        if cells.watcher is None and alarms.worth_saying(leaf):
             _outdated.append(leaf)
     return leaf.grad + gradient
 

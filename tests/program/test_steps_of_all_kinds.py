@@ -106,6 +106,20 @@ def swapped(W, v):
     return step
 
 
+def twice(W, v):
+    """Two descents in one step, the second along the sum of both gradients."""
+
+    def step(x):
+        W.grad = v.grad = None
+        for _ in range(2):
+            loss = ((np.tanh(x @ W) @ v) ** 2).mean()
+            loss.backward()
+            descend((W, v))
+        return loss
+
+    return step
+
+
 def indexed(W, v):
     """Rows picked by numbers that are themselves an argument's."""
 
@@ -120,7 +134,10 @@ def indexed(W, v):
     return step
 
 
-@pytest.mark.parametrize("make", [penalised, by_transform, hooked, averaged, swapped, indexed])
+@pytest.mark.filterwarnings("ignore:.*added to old gradients")  # `twice` means it
+@pytest.mark.parametrize(
+    "make", [penalised, by_transform, hooked, averaged, swapped, twice, indexed]
+)
 @pytest.mark.parametrize("form", ["source", "numpy", "jax"])
 def test_a_step_of_this_kind(make, form):
     if form == "jax":
