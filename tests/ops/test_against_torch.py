@@ -170,6 +170,8 @@ def _tied(case, data):
         case = Case(case.op, xs, case.attrs, case.g)
     if name in {"power", "mod", "fmod"}:
         assume(np.all(xs[1] != 0))  # for powers PyTorch's second derivative is 0, not 1 / a
+    if name == "power":  # (1e-4)⁻¹⁰⁰: it, or its second derivative, is beyond all numbers
+        assume(np.all(np.abs(xs[1] * np.log10(xs[0])) < 140))
     if name in {"std", "norm", "hypot"}:
         assume(np.all(case.y > 1e-10))  # at 0 PyTorch's second derivatives are nan, not 0
     if name == "std":
@@ -210,16 +212,24 @@ def test_the_same_as_pytorch_to_second_order(op, wide, data):
         )
 
     (_, one, gs), (_, two, us) = ours
-    assert_same(case.y, y)
-    for got, expected in zip(gradients(one, one.inputs, gs), first, strict=True):
-        assert_same(got, expected)
-    for got, expected in zip(gradients(two, two.inputs, us), second, strict=True):
-        assert_same(got, expected)
+    assert_same([case.y], [y])
+    assert_same(gradients(one, one.inputs, gs), first)
+    assert_same(gradients(two, two.inputs, us), second, _curvature(case))
 
 
-def assert_same(got, expected):
-    expected = expected.numpy(force=True)
-    assert got.shape == expected.shape
-    # What cancels to nearly 0 (1 - y², 1 - 2σ) has digits relative to what it cancelled from: 1.
-    atol = 1e-10 * np.abs(expected).max(initial=0.0) + 1e-15
-    np.testing.assert_allclose(got, expected, rtol=1e-10, atol=atol)
+def _curvature(case):
+    """How large the second derivatives are whose difference may be nearly 0."""
+    if case.op.name in {"norm", "hypot", "std"}:
+        return 1.0 / case.y.min(initial=1.0)  # a circle's: 1/y - a²/y³
+    if case.op.name == "arctan2":
+        return 1.0 / np.hypot(*case.inputs).min(initial=1.0) ** 2
+    return 1.0
+
+
+def assert_same(ours, theirs, size=1.0):
+    # What cancels to nearly 0 (1 - y², 1 - 2σ) has digits relative to what it cancelled from.
+    for got, expected in zip(ours, theirs, strict=True):
+        there = expected.numpy(force=True)
+        assert got.shape == there.shape
+        atol = 1e-10 * np.abs(there).max(initial=0.0) + 1e-15 * max(1.0, size)
+        np.testing.assert_allclose(got, there, rtol=1e-10, atol=atol)
