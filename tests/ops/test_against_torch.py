@@ -225,6 +225,8 @@ def _cancelled(case):
         return 1.0 / case.y.min(initial=1.0)  # the curvature of a circle: 1/y - a²/y³
     if case.op.name == "arctan2":
         return 1.0 / np.hypot(*case.inputs).min(initial=1.0) ** 2
+    if case.op.name == "silu":
+        return np.abs(case.inputs[0]).max(initial=1.0) ** 2  # x times 1 - σ, which PyTorch rounds
     if case.op.name == "gelu_tanh":
         return np.abs(case.inputs[0]).max(initial=1.0) ** 4  # powers of x times 1 - t²
     return 1.0
