@@ -223,6 +223,8 @@ def _cancelled(case):
     """How large the terms are of which a second derivative may be the small difference."""
     if case.op.name in {"norm", "hypot", "std"}:
         return 1.0 / case.y.min(initial=1.0)  # the curvature of a circle: 1/y - a²/y³
+    if case.op.name == "logsumexp":
+        return np.abs(case.inputs[0]).max(initial=1.0)  # exp(x - y), where PyTorch rounds y
     if case.op.name == "arctan2":
         return 1.0 / np.hypot(*case.inputs).min(initial=1.0) ** 2
     if case.op.name == "silu":

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mlp.ops.axes import normal_axes, place, unknown_option
-from tinygrad_mlp.ops.domain import Domain, Interval, Pick
+from tinygrad_mlp.ops.domain import Domain, Edge, Interval, Pick
 from tinygrad_mlp.ops.notation import call
 from tinygrad_mlp.ops.record import Array, Op
 from tinygrad_mlp.ops.reduction import bind_axes, count, kept
@@ -19,14 +19,11 @@ from tinygrad_mlp.ops.statistics import several, var
 
 __all__ = ["layer_norm", "log_softmax", "logsumexp", "softmax", "standard"]
 
-FAR = 800.0
-"""exp(-800) is 0: entries this far below the largest one do not count."""
-
 
 def exponentials(x: Array, axis: Any) -> tuple[Array, Array]:
-    """The largest entries, and ``exp(x - largest)``, with nothing that overflows on the way."""
+    """The largest entries, and ``exp(x - largest)``, which is from 0 to 1 whatever their size."""
     top = 1.0 * np.maximum.reduce(x, axis, keepdims=True)  # whole numbers become floats
-    return top, np.exp(np.maximum(x, top - FAR) - top)
+    return top, np.exp(x - top)
 
 
 def bind_axis(x: Array, axis: Any = -1, **unknown: Any) -> tuple[tuple[Array], dict[str, Any]]:
@@ -43,25 +40,6 @@ def _rows(pick: Pick) -> tuple[tuple[Any, ...], dict[str, Any]]:
     return (shape,), {"axis": axis}
 
 
-def logsumexp_forward(x: Array, axis: Any, keepdims: Any) -> Array:
-    """``log Σ exp(x)``, computed around the largest entry."""
-    top, e = exponentials(x, axis)
-    total = np.log(np.add.reduce(e, axis, keepdims=keepdims))
-    return total + top.reshape(total.shape)
-
-
-logsumexp = Op(
-    "logsumexp",
-    logsumexp_forward,
-    lambda g, y, x, axis, keepdims: kept(g, x, axis) * np.exp(x - kept(y, x, axis)),
-    bind=bind_axes,
-    notation=call("logsumexp", r"\operatorname{logsumexp}"),
-    domain=Domain(case=several, analytic=False),
-    same_as=lambda x, axis, keepdims: np.log(np.exp(x).sum(axis, keepdims=keepdims)),
-    doc="log Σ exp(x) over axes, a smooth maximum.",
-)
-
-
 def softmax_forward(x: Array, axis: int) -> Array:
     """``exp(x) / Σ exp(x)``, computed around the largest entry."""
     _, e = exponentials(x, axis)
@@ -74,9 +52,33 @@ softmax = Op(
     lambda g, y, x, axis: y * (g - (g * y).sum(axis=axis, keepdims=True)),
     bind=bind_axis,
     notation=call("softmax", r"\operatorname{softmax}"),
-    domain=Domain(case=_rows, analytic=False),
+    domain=Domain(case=_rows, analytic=False, edges=(Edge(([1e20, 0.0],), ([0.0, 0.0],)),)),
     same_as=lambda x, axis: np.exp(x) / np.exp(x).sum(axis, keepdims=True),
     doc="exp(x) / Σ exp(x) along an axis: positive, and adding up to 1.",
+)
+
+
+def logsumexp_forward(x: Array, axis: Any, keepdims: Any) -> Array:
+    """``log Σ exp(x)``, computed around the largest entry."""
+    top, e = exponentials(x, axis)
+    total = np.log(np.add.reduce(e, axis, keepdims=keepdims))
+    return total + top.reshape(total.shape)
+
+
+logsumexp = Op(
+    "logsumexp",
+    logsumexp_forward,
+    # exp(x - y) would be less to compute, but a large y has no digits left for log Σ.
+    lambda g, y, x, axis, keepdims: kept(g, x, axis) * softmax.apply((x,), {"axis": axis}),
+    bind=bind_axes,
+    notation=call("logsumexp", r"\operatorname{logsumexp}"),
+    domain=Domain(
+        case=several,
+        analytic=False,
+        edges=(Edge(([1e20, 1e20],), ([0.5, 0.5],)), Edge(([1e20, 0.0],), ([1.0, 0.0],))),
+    ),
+    same_as=lambda x, axis, keepdims: np.log(np.exp(x).sum(axis, keepdims=keepdims)),
+    doc="log Σ exp(x) over axes, a smooth maximum.",
 )
 
 
@@ -92,7 +94,7 @@ log_softmax = Op(
     lambda g, y, x, axis: g - np.exp(y) * g.sum(axis=axis, keepdims=True),
     bind=bind_axis,
     notation=call("log_softmax", r"\log \operatorname{softmax}"),
-    domain=Domain(case=_rows, analytic=False),
+    domain=Domain(case=_rows, analytic=False, edges=(Edge(([1e20, 0.0],), ([-1.0, 1.0],)),)),
     same_as=lambda x, axis: np.log(softmax.apply((x,), {"axis": axis})),
     doc="The logarithm of softmax, without leaving the range of the dtype.",
 )

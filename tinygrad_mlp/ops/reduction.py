@@ -88,10 +88,23 @@ sum_ = Op(
     doc="The sum over axes.",
 )
 
+
+def mean_forward(x: Array, axis: Any, keepdims: Any) -> Array:
+    """The sum divided by how many they are; of half precision in float32, as in NumPy."""
+    if x.dtype.char == "e":
+        return mean_forward(x.astype(np.float32), axis, keepdims).astype(x.dtype)
+    return np.add.reduce(x, axis, keepdims=keepdims) / count(x, axis)
+
+
+def share(g: Array, n: int) -> Array:
+    """``g / n``; in two steps where `n` is no number of half precision."""
+    return g / n if n < 2**15 or g.dtype.char != "e" else g / 2.0**10 / (n / 2**10)
+
+
 mean = Op(
     "mean",
-    lambda x, axis, keepdims: np.add.reduce(x, axis, keepdims=keepdims) / count(x, axis),
-    lambda g, y, x, axis, keepdims: spread(g / count(x, axis), x, axis),
+    mean_forward,
+    lambda g, y, x, axis, keepdims: spread(share(g, count(x, axis)), x, axis),
     bind=bind_axes,
     numpy=(np.mean,),
     notation=over("mean", r"\operatorname{mean}"),

@@ -74,7 +74,9 @@ def centred(x: Array, axis: tuple[int, ...]) -> Array:
 
 
 def var_forward(x: Array, axis: Any, ddof: float, keepdims: Any) -> Array:
-    """The mean square distance from the mean."""
+    """The mean square distance from the mean; of half precision in float32, so that sums fit."""
+    if x.dtype.char == "e":
+        return var_forward(x.astype(np.float32), axis, ddof, keepdims).astype(x.dtype)
     d = x - np.add.reduce(x, axis, keepdims=True) / count(x, axis)
     return np.add.reduce(d * d, axis, keepdims=keepdims) / (count(x, axis) - ddof)
 
