@@ -58,11 +58,79 @@ def test_a_shared_module_is_one_module_and_its_state_is_saved_under_both_names()
     assert [name for name, _ in model.named_parameters()] == ["0.weight", "0.bias"]
     assert sum(1 for _ in model.modules()) == 3
 
+    assert list(model.state_dict()) == ["0.weight", "0.bias", "2.weight", "2.bias"]
+    assert [path for path, _ in model.named_modules()] == ["", "0", "1"]
+    assert [path for path, _ in model.named_modules(remove_duplicate=False)] == ["", "0", "1", "2"]
+    assert model.get_submodule("2") is layer
+    assert model.get_parameter("2.weight") is layer.weight
+
+
+def test_a_shared_module_shows_in_each_of_its_places():
+    layer = nn.Linear(2, 2)
+    model = nn.Sequential(layer, nn.ReLU(), nn.Sequential(layer), layer)
+    assert repr(model).splitlines() == [
+        "Sequential(  # 6 parameters",
+        "  (0): Linear(2, 2)  # 6 parameters",
+        "  (1): ReLU()",
+        "  (2): Sequential(  # 6 parameters",
+        "    (0): Linear(2, 2)  # the same as 0",
+        "  )",
+        "  (3): Linear(2, 2)  # the same as 0",
+        ")",
+    ]
+    rows = model.summary(np.ones((1, 2))).rows
+    assert [row[0] for row in rows] == ["0", "1", "2.0", "3"]
+    assert [row[2:] for row in rows] == [
+        ("(1, 2)", 6, 4), ("(1, 2)", 0, 0), ("(1, 2)", 0, 4), ("(1, 2)", 0, 4),
+    ]  # fmt: skip
+
+
+def test_a_shared_module_loads_from_all_of_its_names_or_from_one_of_them():
+    layer = nn.Linear(2, 2)
+    model = nn.Sequential(layer, nn.ReLU(), layer)
+    state = {name: value + 1 for name, value in model.state_dict().items()}
+    model.load_state_dict(state)
+    assert np.array_equal(layer.weight.data, state["0.weight"])
+    model.load_state_dict({name: state[name] * 2 for name in ("0.weight", "2.bias")})
+    assert np.array_equal(layer.bias.data, state["0.bias"] * 2)
+    with pytest.raises(StateError, match=r"2.bias: the same as 0.bias here, other numbers there"):
+        model.load_state_dict({**state, "2.bias": np.zeros(2)})
+    with pytest.raises(StateError, match=r"0.bias: missing"):
+        model.load_state_dict({"0.weight": state["0.weight"]})
+
 
 def test_modules_that_point_at_each_other_are_walked_once():
     inner, outer = nn.Linear(1, 1), Nested()
     inner.parent, outer.inner = outer, inner
     assert "inner.weight" in outer.state_dict()
+    assert "inner.parent.scale" not in outer.state_dict()
+    assert "(inner): Linear(1, 1)" in repr(outer)
+    assert repr(inner).startswith("Linear(1, 1")
+
+
+def test_modules_directly_inside_and_a_function_for_all_of_them():
+    shared = nn.Tanh()
+    model = nn.Sequential(nn.Residual(shared), shared, nn.Sequential(nn.ReLU()), shared)
+    assert [path for path, _ in model.named_children()] == ["0", "1", "2"]
+    assert list(model.children()) == [model[0], shared, model[2]]
+    met = []
+    assert model.apply(lambda module: met.append(type(module).__name__)) is model
+    assert met == ["Tanh", "Residual", "ReLU", "Sequential", "Sequential"]
+    with pytest.raises(StateError, match=r"no parameter '0.weigth'.*Did you mean '0.weight'"):
+        nn.MLP(2, [3], 1).get_parameter("0.weigth")
+
+
+def test_a_mode_for_a_block_is_put_back_in_every_module_even_after_an_error():
+    model = nn.Sequential(nn.Dropout(0.5), nn.Dropout(0.5))
+    model[1].eval()
+    with model.evaluating() as same:
+        assert same is model
+        assert not any(module.training for module in model.modules())
+        assert not (Tensor([1.0], requires_grad=True) * 2).requires_grad
+    with pytest.raises(ZeroDivisionError), model.in_mode(training=True):
+        raise ZeroDivisionError
+    assert [module.training for module in model.modules()] == [True, True, False]
+    assert (Tensor([1.0], requires_grad=True) * 2).requires_grad
 
 
 def test_train_and_eval_reach_every_module():
@@ -107,6 +175,16 @@ def test_requires_grad_freezes_and_keeps_the_names():
     model(np.ones(2)).sum().backward()
     assert [p.grad is None for p in model.parameters()] == [True, True, False, False]
     assert len(model.state_dict()) == 4
+
+
+def test_a_plain_tensor_that_was_frozen_keeps_its_place_and_can_be_trained_again():
+    model = Nested().requires_grad_(False)
+    assert list(model.state_dict()) == NAMES
+    assert not any(p.requires_grad for p in model.parameters())
+    assert [name for name, p in model.requires_grad_().named_parameters() if p.requires_grad] == (
+        NAMES
+    )
+    assert isinstance(model.free, nn.Parameter)
 
 
 def test_a_forgotten_super_init_is_harmless():

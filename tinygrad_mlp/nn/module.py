@@ -8,11 +8,13 @@ looked up in a module's attributes when somebody asks, in lists, tuples and dict
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from tinygrad_mlp.autodiff import no_grad
 from tinygrad_mlp.errors import UsageError
 from tinygrad_mlp.nn import state, watching
 from tinygrad_mlp.nn.parameter import Buffer, Parameter
@@ -28,7 +30,7 @@ class Module:
 
     Whatever is assigned to its attributes and is a parameter, a buffer, a module, or a list,
     tuple or dict of them (at any depth), belongs to it. A leaf tensor that needs a gradient
-    counts as a parameter.
+    counts as a parameter. What is kept in two places is one thing with two paths.
 
     >>> import numpy as np
     >>> class Scale(Module):
@@ -97,17 +99,21 @@ class Module:
         """What it keeps, by name: its attributes, unless a module says otherwise."""
         return self.__dict__.items()
 
-    def _walk(self) -> Iterator[tuple[str, Any]]:
-        """Every module and tensor that belongs to it, with its path; itself first.
+    def _walk(self, *, once: bool = False) -> Iterator[tuple[str, Any]]:
+        """Every module and tensor that belongs to it, under each of its paths; itself first.
 
-        A module or container that is met again is not entered again; a tensor is yielded
-        under each of its paths.
+        Args:
+            once: Enter a module or container only where it is met first. Otherwise only those
+                are passed over that the path itself leads through, as from a child to its parent.
         """
         entered: set[int] = set()
-        waiting: list[tuple[str, Any]] = [("", self)]
+        waiting: list[tuple[str | None, Any]] = [("", self)]
         while waiting:
             path, item = waiting.pop()
             inside: Iterable[tuple[Any, Any]]
+            if path is None:  # everything in it has been met
+                entered.discard(id(item))
+                continue
             if isinstance(item, Tensor):
                 yield path, item
                 continue
@@ -122,39 +128,70 @@ class Module:
             if id(item) in entered:
                 continue
             entered.add(id(item))
+            if not once:
+                waiting.append((None, item))
             if isinstance(item, Module):
                 yield path, item
             prefix = f"{path}." if path else ""
             waiting.extend([(f"{prefix}{name}", part) for name, part in inside][::-1])
 
-    def named_modules(self) -> Iterator[tuple[str, Module]]:
-        """Itself (its path is ``""``) and every module in it, each once."""
-        return ((path, item) for path, item in self._walk() if isinstance(item, Module))
+    def named_modules(self, *, remove_duplicate: bool = True) -> Iterator[tuple[str, Module]]:
+        """Itself (its path is ``""``) and every module in it, each once.
+
+        Args:
+            remove_duplicate: If False, a module that is kept in several places has its turn
+                under each of its paths.
+        """
+        walk = self._walk(once=remove_duplicate)
+        return ((path, item) for path, item in walk if isinstance(item, Module))
 
     def modules(self) -> Iterator[Module]:
         """Itself and every module in it, each once."""
         return (module for _, module in self.named_modules())
 
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """The modules directly inside it, by path, each once; not what is inside them.
+
+        >>> from tinygrad_mlp import nn
+        >>> [path for path, _ in nn.Sequential(nn.Residual(nn.Tanh()), nn.ReLU()).named_children()]
+        ['0', '1']
+        """
+        seen: set[int] = set()
+        around: str | None = None
+        for path, module in self.named_modules(remove_duplicate=False):
+            if path and (around is None or not path.startswith(around)):
+                around = f"{path}."
+                if id(module) not in seen:
+                    seen.add(id(module))
+                    yield path, module
+
+    def children(self) -> Iterator[Module]:
+        """The modules directly inside it, each once."""
+        return (module for _, module in self.named_children())
+
     def named_parameters(self) -> Iterator[tuple[str, Tensor]]:
         """Every parameter with its path, as in ``layers.0.weight``; a shared one once."""
-        seen: set[int] = set()
-        for path, item in self._walk():
-            if _is_parameter(item) and item.birth not in seen:
-                seen.add(item.birth)
-                yield path, item
+        return self._named_once(_is_parameter)
 
     def parameters(self) -> Iterator[Tensor]:
         """Every parameter, each once: what an optimiser is made with."""
         return (parameter for _, parameter in self.named_parameters())
 
     def named_buffers(self) -> Iterator[tuple[str, Buffer]]:
-        """Every buffer with its path."""
-        return ((path, item) for path, item in self._walk() if isinstance(item, Buffer))
+        """Every buffer with its path; a shared one once."""
+        return self._named_once(_is_buffer)
+
+    def _named_once(self, wanted: Callable[[Any], bool]) -> Iterator[tuple[str, Any]]:
+        seen: set[int] = set()
+        for path, item in self._walk(once=True):
+            if wanted(item) and item.birth not in seen:
+                seen.add(item.birth)
+                yield path, item
 
     def named_state(self) -> Iterator[tuple[str, Tensor]]:
         """Every parameter and buffer under each of its paths: what `state_dict` holds."""
         for path, item in self._walk():
-            if isinstance(item, Buffer) or _is_parameter(item):
+            if _is_buffer(item) or _is_parameter(item):
                 yield path, item
 
     def get_submodule(self, path: str) -> Module:
@@ -163,12 +200,46 @@ class Module:
         Raises:
             StateError: If there is none; the message says what is near.
         """
-        modules = dict(self.named_modules())
+        modules = dict(self.named_modules(remove_duplicate=False))
         if path not in modules:
             raise state.no_such("module", path, modules)
         return modules[path]
 
+    def get_parameter(self, path: str) -> Tensor:
+        """The parameter at a path, as in ``layers.0.weight``.
+
+        Raises:
+            StateError: If there is none; the message says what is near.
+
+        >>> from tinygrad_mlp import nn
+        >>> nn.MLP(2, [5], 1).get_parameter("0.weight").shape
+        (5, 2)
+        """
+        found = {name: item for name, item in self.named_state() if _is_parameter(item)}
+        if path not in found:
+            raise state.no_such("parameter", path, found)
+        return found[path]
+
     # -- what can be done to all of it -------------------------------------------------------
+
+    def apply(self, function: Callable[[Module], Any]) -> Self:
+        """Call `function` with every module in it, those inside a module first.
+
+        >>> from tinygrad_mlp import nn
+        >>> def start(module):
+        ...     if isinstance(module, nn.Linear):
+        ...         module.bias.data = np.zeros(module.out_features)
+        >>> nn.MLP(2, [2], 1).apply(start)[0].bias.tolist()
+        [0.0, 0.0]
+        """
+        around: list[tuple[str, Module]] = []
+        for path, module in list(self.named_modules()):
+            while around and not path.startswith(around[-1][0]):
+                function(around.pop()[1])
+            around.append((f"{path}." if path else "", module))
+        while around:
+            function(around.pop()[1])
+        return self
 
     def zero_grad(self) -> None:
         """Forget the gradient of every parameter."""
@@ -185,9 +256,40 @@ class Module:
         """Behave as in use, not as in training."""
         return self.train(mode=False)
 
+    @contextmanager
+    def in_mode(self, *, training: bool) -> Iterator[Self]:
+        """`train` or `eval` for a block; then every module is in the mode in which it was."""
+        modes = [(module, module.training) for module in self.modules()]
+        self.train(training)
+        try:
+            yield self
+        finally:
+            for module, mode in modes:
+                module.training = mode
+
+    @contextmanager
+    def evaluating(self) -> Iterator[Self]:
+        """For a block: behave as in use, and record no graph.
+
+        >>> from tinygrad_mlp import nn
+        >>> model = nn.Sequential(nn.Linear(2, 1), nn.Dropout(0.5))
+        >>> with model.evaluating():
+        ...     model.training, model(np.ones(2)).requires_grad
+        (False, False)
+        >>> model.training
+        True
+        """
+        with self.in_mode(training=False), no_grad():
+            yield self
+
     def requires_grad_(self, mode: bool = True) -> Self:
-        """Train every parameter, or freeze them all."""
+        """Train every parameter, or freeze them all; frozen ones keep their places.
+
+        A plain tensor is one of them only for as long as it needs a gradient, so it is made a
+        `Parameter` when it is frozen here.
+        """
         for parameter in list(self.parameters()):
+            parameter.role = Parameter.__name__
             parameter.requires_grad = mode
         return self
 
@@ -229,7 +331,7 @@ class Module:
     def activations(self, *inputs: Any) -> dict[str, Any]:
         """Run it and return the output of every module in it, by path; its own is under ``""``.
 
-        A module that is called more than once shows its latest output.
+        A module that is called more than once shows its latest output, under its first path.
 
         >>> from tinygrad_mlp import nn
         >>> model = nn.MLP(2, [5], 1)
@@ -269,6 +371,10 @@ class Module:
 
 
 _PACKAGE = __name__.partition(".")[0] + "."
+
+
+def _is_buffer(item: Any) -> bool:
+    return isinstance(item, Buffer)
 
 
 def _is_parameter(item: Any) -> bool:

@@ -24,14 +24,18 @@ def load(module: Any, values: Mapping[str, Any], *, strict: bool) -> None:
     mine: dict[str, Tensor] = dict(module.named_state())
     differences = list(_names(mine, values)) if strict else []
     new: dict[str, Array] = {}
+    names: dict[int, str] = {}
     for name, own in mine.items():
         if name not in values:
             continue
         array = _array(values[name])
+        other = names.setdefault(own.birth, name)
         if array is None:
             differences.append(f"{name}: these are no numbers ({type(values[name]).__name__})")
         elif array.shape != own.shape:
             differences.append(f"{name}: {own.shape} here, {array.shape} there")
+        elif other in new and not np.array_equal(new[other], array, equal_nan=True):
+            differences.append(f"{name}: the same as {other} here, other numbers there")
         else:
             new[name] = array
     if differences:
@@ -46,9 +50,13 @@ def load(module: Any, values: Mapping[str, Any], *, strict: bool) -> None:
         mine[name].data = np.array(array, dtype=mine[name].dtype)
 
 
-def _names(mine: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[str]:
-    """The names that only one of the two has, with what is near."""
-    missing = [name for name in mine if name not in values]
+def _names(mine: Mapping[str, Tensor], values: Mapping[str, Any]) -> Iterator[str]:
+    """The names that only one of the two has, with what is near.
+
+    A tensor with several names needs only one of them: files are often written without the rest.
+    """
+    given = {own.birth for name, own in mine.items() if name in values}
+    missing = [name for name, own in mine.items() if own.birth not in given]
     unknown = [name for name in values if name not in mine]
     for name in missing:
         yield f"{name}: missing{_near(name, unknown)}"
@@ -98,39 +106,38 @@ def no_such(what: str, name: str, known: Iterable[str]) -> StateError:
 
 
 def tree(module: Any) -> str:
-    """The module and what is in it, one per line, with parameter counts."""
-    counts = {path: _count(part) for path, part in module.named_modules()}
+    """The module and what is in it, one per line, with parameter counts.
+
+    What is kept in several places is shown in each; the count stands at the first.
+    """
+    parts = list(module.named_modules(remove_duplicate=False))
+    first: dict[int, str] = {}
     lines: list[str] = []
-    waiting: list[tuple[int, str, str, Any]] = [(0, "", "", module)]
-    while waiting:
-        depth, label, path, part = waiting.pop()
-        indent = "  " * depth
-        if part is None:
-            lines.append(f"{indent}{label}")
-            continue
-        head = f"{indent}{f'({label}): ' if label else ''}{type(part).__name__}("
-        children = list(_children(part, path))
-        note = f"  # {_parameters(counts[path])}" if counts.get(path) else ""
-        if not children:
-            lines.append(f"{head}{part.extra_repr()}){note}")
-            continue
-        lines.append(f"{head}{part.extra_repr()}{note}")
-        waiting.append((depth, ")", path, None))
-        waiting.extend(
-            (depth + 1, child_path.removeprefix(f"{path}." if path else ""), child_path, child)
-            for child_path, child in reversed(children)
+    around: list[str] = []  # the paths of those whose parentheses are open, each with its dot
+    for i, (path, part) in enumerate(parts):
+        while around and not path.startswith(around[-1]):
+            around.pop()
+            lines.append(f"{'  ' * len(around)})")
+        label = f"({path.removeprefix(around[-1])}): " if around else ""
+        prefix = f"{path}." if path else ""
+        opens = i + 1 < len(parts) and parts[i + 1][0].startswith(prefix)
+        end = "" if opens else ")"
+        lines.append(
+            f"{'  ' * len(around)}{label}{type(part).__name__}({part.extra_repr()}{end}"
+            f"{_note(part, first.setdefault(id(part), path), path)}"
         )
+        if opens:
+            around.append(prefix)
+    lines.extend(f"{'  ' * depth})" for depth in reversed(range(len(around))))
     return "\n".join(lines)
 
 
-def _children(module: Any, path: str) -> Iterator[tuple[str, Any]]:
-    """The modules directly inside, by their full paths."""
-    inside: list[str] = []
-    prefix = f"{path}." if path else ""
-    for name, part in module.named_modules():
-        if name and not any(name.startswith(f"{outer}.") for outer in inside):
-            inside.append(name)
-            yield prefix + name, part
+def _note(part: Any, first: str, path: str) -> str:
+    """The parameters of a module, or where they have been counted."""
+    count = _count(part)
+    if not count:
+        return ""
+    return f"  # {_parameters(count)}" if first == path else f"  # the same as {first}"
 
 
 def _count(module: Any) -> int:

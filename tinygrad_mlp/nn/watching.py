@@ -6,11 +6,10 @@ This file knows how to listen while a model runs: for the time of one call, each
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
-
-from tinygrad_mlp.autodiff import no_grad
 
 __all__ = ["Summary", "activations", "listening"]
 
@@ -62,7 +61,8 @@ class Summary:
 
     Attributes:
         rows: Tuples (path, class, output shape, parameters, multiply-adds) of the modules that
-            have no modules inside, or have parameters of their own.
+            have no modules inside, or have parameters of their own. One that is kept in several
+            places has a row for each, and its parameters are counted in the first.
         parameters: The number of parameters of the whole, shared ones counted once.
         multiply_adds: Of all rows together.
 
@@ -79,20 +79,23 @@ class Summary:
     HEAD = ("path", "module", "output", "parameters", "multiply-adds")
 
     def __init__(self, model: Any, inputs: tuple[Any, ...] = ()) -> None:
-        outputs, work = _run(model, inputs) if inputs else ({}, {})
+        calls = _run(model, inputs) if inputs else {}
         self.model = type(model).__name__
         self.parameters = sum(p.size for p in model.parameters())
-        self.multiply_adds = sum(work.values())
-        modules = list(model.named_modules())
+        self.multiply_adds = sum(work for each in calls.values() for _, work in each)
+        places = list(model.named_modules(remove_duplicate=False))
+        left = Counter(id(module) for _, module in places)
         counted: set[int] = set()
         self.rows: list[tuple[str, str, str, int, int]] = []
-        for path, module in modules:
+        for path, module in places:
             own = [p for p in _own_parameters(module) if p.birth not in counted]
+            shown = bool(_own_parameters(module)) or sum(1 for _ in module.modules()) == 1
             counted.update(p.birth for p in own)
-            size = sum(p.size for p in own)
-            if size or sum(1 for _ in module.modules()) == 1:
-                kind, shape = type(module).__name__, outputs.get(path, "")
-                self.rows.append((path, kind, shape, size, work.get(path, 0)))
+            shape, work = _share(calls.get(id(module), []), left[id(module)])
+            left[id(module)] -= 1
+            if shown:
+                size = sum(p.size for p in own)
+                self.rows.append((path, type(module).__name__, shape, size, work))
 
     def __repr__(self) -> str:
         total = ("total", self.model, "", self.parameters, self.multiply_adds)
@@ -116,22 +119,29 @@ def _own_parameters(module: Any) -> list[Any]:
     return [p for p in module.parameters() if p.birth not in inner]
 
 
-def _run(model: Any, inputs: tuple[Any, ...]) -> tuple[dict[str, str], dict[str, int]]:
-    """Run the model in use, not in training; note output shapes and work."""
-    shapes: dict[str, str] = {}
-    work: dict[str, int] = {}
+def _share(calls: list[tuple[str, int]], left: int) -> tuple[str, int]:
+    """The output and the work in one of the places of a module, of which so many are left.
 
-    def note(path: str, module: Any, output: Any) -> None:
+    A module has run once in each of its places, if as often as it has places: the calls are
+    taken in that order. Otherwise the last place takes the work of all calls that are left.
+    """
+    if not calls:
+        return "", 0
+    if left > 1:
+        return calls.pop(0) if len(calls) >= left else (calls[-1][0], 0)
+    return calls[-1][0], sum(work for _, work in calls)
+
+
+def _run(model: Any, inputs: tuple[Any, ...]) -> dict[int, list[tuple[str, int]]]:
+    """Run the model in use, not in training; note output and work of each call, by module."""
+    calls: dict[int, list[tuple[str, int]]] = {}
+
+    def note(_: str, module: Any, output: Any) -> None:
         shape = getattr(output, "shape", None)
-        shapes[path] = type(output).__name__ if shape is None else str(shape)
-        work[path] = work.get(path, 0) + module.multiply_adds(getattr(output, "size", 0))
+        shown = type(output).__name__ if shape is None else str(shape)
+        work = module.multiply_adds(getattr(output, "size", 0))
+        calls.setdefault(id(module), []).append((shown, work))
 
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        with listening(model, note), no_grad():
-            model(*inputs)
-    finally:
-        for module, mode in modes:
-            module.training = mode
-    return shapes, work
+    with listening(model, note), model.evaluating():
+        model(*inputs)
+    return calls
