@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import threading
+import warnings
 import weakref
 
 import numpy as np
@@ -11,7 +12,15 @@ import pytest
 
 import tinygrad_mlp as tg
 from tests.planted import planted
-from tinygrad_mlp.errors import GraphError, ShapeError
+from tinygrad_mlp import writes
+from tinygrad_mlp.errors import (
+    DTypeError,
+    GradientError,
+    GraphError,
+    InPlaceError,
+    ShapeError,
+    TrainingWarning,
+)
 from tinygrad_mlp.ops import REGISTRY
 
 
@@ -228,3 +237,140 @@ def test_threads_have_modes_of_their_own():
 
 def test_the_registry_is_as_it_was():
     assert "guarded" not in REGISTRY
+
+
+# ------------------------------------------------------------------ what comes back wrong
+
+
+@pytest.mark.parametrize(
+    ("returned", "told"),
+    [
+        (lambda g: np.zeros(3), "shape (3,)"),
+        (lambda g: 0.5, "shape ()"),
+        (lambda g: np.array(["a", "b"]), "<U1"),
+        (lambda g: g * 1j, "complex128"),
+    ],
+    ids=["shape", "number", "text", "complex"],
+)
+@pytest.mark.parametrize("inner", [False, True], ids=["leaf", "inner"])
+def test_a_hook_must_return_a_gradient(returned, told, inner):
+    x = leaf([1.0, 2.0], name="x")
+    y = x * 3.0
+    (y if inner else x).register_hook(returned)
+    with pytest.raises(GradientError, match="a hook of") as error:
+        y.sum().backward()
+    assert told in str(error.value)
+    assert x.grad is None
+
+
+def test_what_a_hook_returns_takes_the_dtype_of_the_gradient():
+    x = leaf([1.0, 2.0])
+    x.register_hook(lambda g: [4, 5])
+    (x * 3.0).sum().backward()
+    assert x.grad.dtype == np.float64
+    assert x.grad.tolist() == [4.0, 5.0]
+
+
+@pytest.mark.parametrize("how", ["data", "flag"])
+def test_whole_numbers_cannot_get_a_gradient_that_would_be_cut(how):
+    if how == "data":
+        w = leaf([1.0, 2.0])
+        w.data = np.array([1, 2])
+    else:
+        w = tg.Tensor(np.array([1, 2]))
+        w.requires_grad = True
+    with pytest.raises(DTypeError, match="only real numbers have slopes"):
+        (w * 0.5).sum().backward()
+
+
+def test_a_gradient_of_another_shape_is_not_added_to():
+    w = leaf([1.0, 2.0], name="w")
+    (w * w).sum().backward()
+    w.data = np.ones(3)
+    with pytest.raises(ShapeError, match=r"'w'.* gradient of shape \(2,\), and now gets \(3,\)"):
+        (w * w).sum().backward()
+
+
+# ------------------------------------------------------------------ writes in place
+
+
+def in_place(tensor):
+    tensor.data += 1.0
+
+
+@pytest.mark.parametrize(
+    ("used", "written"),
+    [
+        (lambda t: t, lambda t: t.detach()),
+        (lambda t: t, lambda t: t.reshape(2, 2)),
+        (lambda t: t.reshape(2, 2), lambda t: t),
+        (lambda t: t.reshape(2, 2), lambda t: t[1:]),
+        (lambda t: t, lambda t: t),
+    ],
+    ids=["detached", "a view", "what was viewed", "a part", "itself"],
+)
+def test_a_write_counts_through_whatever_tensor_it_was_done(used, written):
+    t = leaf([1.0, 2.0, 3.0, 4.0], name="t")
+    x = used(t)
+    other = written(t)
+    y = (x * x).sum()
+    in_place(other)
+    with pytest.raises(InPlaceError, match=r"written in place at test_engine\.py"):
+        y.backward()
+
+
+def test_a_write_to_other_memory_is_no_harm():
+    both = np.arange(4.0)
+    a, b = (tg.Tensor(part, requires_grad=True, copy=False) for part in (both[:2], both[2:]))
+    y = (a * a).sum()
+    in_place(b)
+    y.backward()
+    assert a.grad.tolist() == [0.0, 2.0]
+
+
+def test_writes_are_forgotten_with_their_memory():
+    gc.collect()
+    before = len(writes._writes)
+    t = leaf([1.0, 2.0])
+    for _ in range(10):
+        in_place(t)
+    assert len(writes._writes) == before + 1
+    del t
+    assert len(writes._writes) == before
+
+
+# ------------------------------------------------------------------ threads
+
+
+def test_a_backward_that_fails_leaves_no_warning_for_the_next():
+    w, v = leaf([1.0], name="w"), leaf([1.0])
+    (w * w).sum().backward()
+    w.data = w.data - 0.1
+    v.register_hook(lambda g: g["missing"])
+    loss = v.sum() + (w * w).sum()  # w gets its gradient first, then the hook fails
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(IndexError):
+            loss.backward()
+        (v * 2.0).detach()
+        leaf(1.0).backward()
+
+
+def test_a_warning_about_an_old_gradient_stays_in_its_thread():
+    w = leaf([1.0], name="w")
+    (w * w).sum().backward()
+    w.data = w.data - 0.1
+    meanwhile = []
+
+    def other(g):
+        thread = threading.Thread(target=lambda: meanwhile.append(leaf(2.0).backward()))
+        thread.start()
+        thread.join()
+
+    v = leaf([1.0])
+    v.register_hook(other)
+    loss = v.sum() + (w * w).sum()
+    with pytest.warns(TrainingWarning, match="'w'") as said:
+        loss.backward()
+    assert meanwhile == [None]
+    assert [w.filename.endswith("test_engine.py") for w in said] == [True]

@@ -291,3 +291,16 @@ def test_a_neighbour_of_the_package_is_no_part_of_it():
     assert origin.inside(str(package / "tensor.py"))
     assert not origin.inside(f"{package}_notes.py")
     assert not origin.inside(str(Path(f"{package}_extras") / "layers.py"))
+
+
+def test_the_same_text_in_two_files_is_two_places(tmp_path):
+    """Python takes the code of copied scripts for equal; messages must not."""
+    text = "import tinygrad_mlp as tg\ny = tg.Tensor(1.0) * 2\n"
+    files = [tmp_path / name for name in ("one.py", "two.py")]
+    spots = []
+    for file in files:
+        file.write_text(text)
+        space = {}
+        exec(compile(text, str(file), "exec"), space)  # noqa: S102 - two scripts
+        spots.append(place(space["y"].site))
+    assert [spot.file for spot in spots] == list(map(str, files))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import tinygrad_mlp as tg
-from tinygrad_mlp.errors import DTypeError, ShapeError
+from tinygrad_mlp.errors import DTypeError, ShapeError, UsageError
 
 
 def leaf(value, name=None):
@@ -191,6 +191,18 @@ def test_hash_is_identity():
 
 def pickled(x):
     return pickle.loads(pickle.dumps(x))  # noqa: S301 - our own
+
+
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, pickled])
+def test_what_was_computed_is_not_copied_without_its_history(duplicate):
+    with pytest.raises(UsageError, match=r"a copy of .*history"):
+        duplicate(leaf(2.0) * 3.0)
+
+
+def test_a_tensor_is_never_equal_to_none_or_text():
+    x = leaf([1.0, 2.0])
+    assert (x == None) is False  # noqa: E711 - what is tested
+    assert (x != "a") is True
 
 
 @pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, pickled])

@@ -70,10 +70,10 @@ def _refuse_tensors(data: Any) -> None:
             waiting.extend(item)
 
 
-def history_lost(item: Node) -> UsageError:
+def history_lost(item: Node, what: str = "Tensor()") -> UsageError:
     """The error for making a tensor of one that was computed."""
     return UsageError(
-        f"Tensor() of {describe(item)}, which has a history",
+        f"{what} of {describe(item)}, which has a history",
         why="a new tensor would forget it, and gradients would stop there",
         fix="Join tensors with np.stack([...]); to drop the history on purpose use t.detach().",
     )

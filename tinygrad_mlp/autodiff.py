@@ -19,10 +19,18 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mlp.errors import GradientError, GraphError, InPlaceError, ShapeError, UsageError
+from tinygrad_mlp import cells, writes
+from tinygrad_mlp.errors import (
+    DTypeError,
+    GradientError,
+    GraphError,
+    InPlaceError,
+    ShapeError,
+    UsageError,
+)
 from tinygrad_mlp.graph import Node, describe, title
 from tinygrad_mlp.ops import READERS, Array, Attrs, Op, cast, sum_to
-from tinygrad_mlp.origin import Site, place
+from tinygrad_mlp.origin import place
 
 __all__ = ["FREED", "backpropagate", "enable_grad", "grad_enabled", "no_grad", "pullback"]
 
@@ -121,6 +129,8 @@ def pullback(op: Op, i: int, g: Array, values: tuple[Array, ...], attrs: Attrs) 
     dtype = x.dtype
     if gradient.dtype is not dtype and gradient.dtype != dtype:
         gradient = cast(gradient, dtype)
+        if dtype.kind != "f":
+            raise _no_slope(op, dtype)
     return gradient
 
 
@@ -163,6 +173,8 @@ def backpropagate(  # noqa: C901, PLR0912, PLR0915 - the one hot loop, a screen 
     Returns:
         The birth of the oldest op that was undone.
     """
+    pull = cells.mine().pulling(pullback) if cells.watched else pullback
+    last_write = writes.time_of_latest()
     birth: int = root.birth
     queue = [(-birth, root)]
     leaves: list[Node] = []
@@ -182,19 +194,15 @@ def backpropagate(  # noqa: C901, PLR0912, PLR0915 - the one hot loop, a screen 
             arrive(node, g)
         if op is FREED:
             raise _freed(node)
-        if node.written > birth:
-            raise _overwritten(node, node)
+        if last_write > birth:
+            _refuse_overwritten(node)
         values = node.operands() if create_graph else node.values
         attrs = node.attrs
         for i, x in enumerate(node.inputs):
-            if x is None:
-                continue
-            if x.written > birth:
-                raise _overwritten(x, node)
-            if not x.requires_grad or (op.leaky and not op.flows(i)):
+            if x is None or not x.requires_grad or (op.leaky and not op.flows(i)):
                 continue
             try:
-                gradient = pullback(op, i, g, values, attrs)
+                gradient = pull(op, i, g, values, attrs)
             except GradientError as error:
                 raise _misfit(error, node, i) from error
             key = x.birth
@@ -233,8 +241,31 @@ def _hooked(node: Node, g: Array) -> Array:
             seen = g
         changed = hook(seen)
         if changed is not None:
-            g = changed.copy() if type(changed) is np.ndarray else changed
+            g = _fitting(node, hook, changed, g)
     return g
+
+
+def _fitting(node: Node, hook: Any, changed: Any, g: Array) -> Array:
+    """What a hook returned, as a gradient of the same shape and dtype."""
+    if type(changed) not in READERS:
+        changed = np.array(changed)
+    if changed.shape != g.shape or changed.dtype.kind not in "fbiu":
+        raise GradientError(
+            f"a hook of {describe(node)} returned {changed.dtype} of shape {changed.shape}",
+            where=str(place(node.site) or ""),
+            why=f"the gradient that it was given has shape {g.shape}",
+            fix=f"Return an array of that shape, or None to leave the gradient as it is, "
+            f"in {getattr(hook, '__name__', hook)!s}.",
+        )
+    return changed if changed.dtype == g.dtype else cast(changed, g.dtype)
+
+
+def _no_slope(op: Op, dtype: Any) -> DTypeError:
+    return DTypeError(
+        f"{op.name}: a gradient for an input of {dtype}",
+        why="only real numbers have slopes, and its gradient would be cut to whole numbers",
+        fix="Make it t.data = t.data.astype(float), or t.requires_grad = False.",
+    )
 
 
 def _misfit(error: GradientError, node: Node, i: int) -> GradientError:
@@ -251,10 +282,6 @@ def _misfit(error: GradientError, node: Node, i: int) -> GradientError:
     return refusal
 
 
-WRITERS: dict[int, Site] = {}
-"""Where the latest writes in place happened, by their time."""
-
-
 def _freed(node: Node) -> GraphError:
     return GraphError(
         f"the graph of {describe(node)} was freed",
@@ -263,10 +290,18 @@ def _freed(node: Node) -> GraphError:
     )
 
 
-def _overwritten(x: Node, node: Node) -> InPlaceError:
-    name = x.name or (spot.variable if (spot := place(x.site)) else None) or "a tensor"
+def _refuse_overwritten(node: Node) -> None:
+    """Refuse to undo an op of whose values one was written in place since."""
+    for x, value in zip((node, *node.inputs), node.values, strict=True):
+        write = writes.last_write(value)
+        if x is not None and write.time > node.birth:
+            raise _overwritten(x, node, write)
+
+
+def _overwritten(x: Node, node: Node, write: writes.Write) -> InPlaceError:
+    name = title(x) or "a tensor"
     used = place(node.site)
-    wrote = place(WRITERS.get(x.written))
+    wrote = place(write.site)
     return InPlaceError(
         f"{name!r} was used by {node.op.name}{f' at {used}' if used else ''} "
         f"and written in place{f' at {wrote}' if wrote else ' afterwards'}",

@@ -51,11 +51,13 @@ class _Here(threading.local):
     def __init__(self) -> None:
         self.scope: Scope = None
         self.past: deque[int] = deque((0, 0, 0), maxlen=50)
+        self.outdated: list[Any] = []
 
 
 here = _Here()
-"""What is going on in this thread: ``here.scope`` is the innermost module call, and
-``here.past`` holds the births of the losses from which backward ran lately."""
+"""What is going on in this thread: ``here.scope`` is the innermost module call, ``here.past``
+holds the births of the losses from which backward ran lately, and ``here.outdated`` the leaves
+whose old gradient was older than their values when the running backward added to it."""
 
 _PACKAGE = os.path.dirname(__file__) + os.sep  # pathlib would add 4 ms to the import
 _USERS_OWN = ("demo.py",)  # written like a user's file, so its lines are shown like a user's
@@ -113,20 +115,22 @@ class Place(NamedTuple):
 _STORES = ("STORE_FAST", "STORE_NAME", "STORE_GLOBAL", "STORE_DEREF")
 
 
-@lru_cache(maxsize=1024)
 def place(site: Site) -> Place | None:
     """Work out line, expression and variable of a site; None if there is none."""
-    if site is None:
-        return None
-    code, lasti = site
+    # Equal code in two files is equal to Python: only the file tells them apart.
+    return None if site is None else _place(site[0].co_filename, *site)
+
+
+@lru_cache(maxsize=1024)
+def _place(file: str, code: CodeType, lasti: int) -> Place:
     positions = list(code.co_positions())
     first, last, start, end = positions[lasti // 2] if lasti >= 0 else (None,) * 4
     line = first or code.co_firstlineno
     expression = ""
     if first is not None and first == last and start is not None and end is not None:
-        text = linecache.getline(code.co_filename, first).encode()
+        text = linecache.getline(file, first).encode()
         expression = text[start:end].decode(errors="replace")
-    return Place(code.co_filename, line, code.co_name, expression, _assigned(code, lasti))
+    return Place(file, line, code.co_name, expression, _assigned(code, lasti))
 
 
 def _assigned(code: CodeType, lasti: int) -> str | None:

@@ -16,9 +16,9 @@ from typing import Any, Self
 
 import numpy as np
 
-from tinygrad_mlp import alarms, cells
+from tinygrad_mlp import alarms, cells, writes
 from tinygrad_mlp.arrays import as_array, history_lost
-from tinygrad_mlp.autodiff import WRITERS, backpropagate, first_gradient, grad_enabled
+from tinygrad_mlp.autodiff import backpropagate, first_gradient, grad_enabled
 from tinygrad_mlp.errors import DTypeError, ShapeError, UsageError
 from tinygrad_mlp.graph import describe, noted, title
 from tinygrad_mlp.ops import READERS, Array, Attrs, Op, Operand
@@ -72,7 +72,6 @@ class Tensor(Operand):
         "site",
         "stale",
         "values",
-        "written",
     )
 
     op: Op | None
@@ -115,7 +114,6 @@ class Tensor(Operand):
         self.attrs: Attrs = NOTHING
         self.hooks: dict[int, Callable[[Array], Array | None]] | None = None
         self.birth = tick()
-        self.written = 0
         self.stale = False
         self.scope: Scope = here.scope
         self.site: Site = (self.scope and self.scope[2]) or user_site()
@@ -129,16 +127,15 @@ class Tensor(Operand):
         ``t.data -= …`` writes in place, and backward will refuse a graph that used the old
         values. A write through ``t.data[i] = …`` cannot be seen.
         """
-        return self._data if cells.watcher is None else cells.watcher.read(self, "data")
+        return cells.mine().read(self, "data", self._data) if cells.watched else self._data
 
     @data.setter
     def data(self, value: Any) -> None:
-        if cells.watcher is not None:
-            cells.watcher.wrote(self, "data")
+        if cells.watched:
+            cells.mine().wrote(self, "data")
         self.stale = True
         if value is self._data:
-            self.written = tick()
-            _note_writer(self.written)
+            writes.note_write(value)
         else:
             self._data = value if type(value) is ndarray else _plain(value)
 
@@ -148,7 +145,7 @@ class Tensor(Operand):
 
         None until a backward pass has reached it.
         """
-        return self._grad if cells.watcher is None else cells.watcher.read(self, "grad")
+        return cells.mine().read(self, "grad", self._grad) if cells.watched else self._grad
 
     @grad.setter
     def grad(self, value: Any) -> None:
@@ -159,8 +156,8 @@ class Tensor(Operand):
                     why="a gradient has the shape of its tensor",
                 )
             self.stale = False
-        if cells.watcher is not None:
-            cells.watcher.wrote(self, "grad")
+        if cells.watched:
+            cells.mine().wrote(self, "grad")
         self._grad = value if value is None or type(value) in READERS else np.asarray(value)
 
     @property
@@ -238,24 +235,29 @@ class Tensor(Operand):
             seed = astensor(seed)
         elif isinstance(seed, Tensor):
             seed = seed._data
-        watched = cells.watcher
-        if watched is not None:
-            watched.phase("backward")
+        captures = cells.capturing()
+        if captures:
+            cells.mine().phase("backward")
         elif gradient is None:
             loss = self._data.item()
             if loss - loss:  # zero, unless it is infinite or no number
                 alarms.not_finite(self)
-        oldest = backpropagate(
-            self,
-            seed,
-            create_graph=create_graph,
-            keep_graph=keep_graph or watched is not None,
-            arrive=_keep,
-        )
-        if watched is not None:
-            watched.phase("update")
-        if _outdated:
-            _report_outdated()
+        try:
+            oldest = backpropagate(
+                self,
+                seed,
+                create_graph=create_graph,
+                keep_graph=keep_graph or captures,
+                arrive=_keep,
+            )
+        except BaseException:
+            here.outdated = []
+            raise
+        if captures:
+            cells.mine().phase("update")
+        if here.outdated:
+            alarms.out_of_date(here.outdated)
+            here.outdated = []
         if keep_graph and not create_graph:
             past = here.past
             if oldest < past[-3]:
@@ -391,10 +393,14 @@ class Tensor(Operand):
         return self.__deepcopy__({})
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
-        twin = memo[id(self)] = _restore(self._data, self.requires_grad, self.name, self.role)
+        restore, parts = self.__reduce__()
+        twin: Tensor = restore(*parts)
+        memo[id(self)] = twin
         return twin
 
     def __reduce__(self) -> tuple[Any, ...]:
+        if self.op is not None:
+            raise history_lost(self, "a copy")
         return _restore, (self._data, self.requires_grad, self.name, self.role)
 
 
@@ -428,7 +434,6 @@ def leaf(array: Array, scope: Scope = None, site: Site = None) -> Tensor:
     t.inputs = t.values = ()
     t.attrs = NOTHING
     t.birth = tick()
-    t.written = 0
     t.scope = scope
     t.site = site
     return t
@@ -437,7 +442,7 @@ def leaf(array: Array, scope: Scope = None, site: Site = None) -> Tensor:
 # -- recording -------------------------------------------------------------------------------
 
 
-def record(  # noqa: C901, PLR0912 - hot: a call for each op, and every test costs
+def record(  # noqa: C901, PLR0912, PLR0915 - hot: a call for each op, and every test costs
     op: Op, inputs: tuple[Array, ...], attrs: Attrs
 ) -> Tensor:
     """Apply an op to tensors: compute, and remember how. This is the tensors' reader."""
@@ -451,16 +456,17 @@ def record(  # noqa: C901, PLR0912 - hot: a call for each op, and every test cos
         else:
             constants = True
             values.append(x if type(x) in NUMBERS else _constant(x))
+    watcher = cells.mine() if cells.watched else None
     try:
-        # Arrays run forward at once; while a step is captured, variables have a reader.
-        if cells.watcher is not None:
-            y = op.apply(values, attrs)
+        if watcher is not None:
+            y = watcher.apply(op, inputs, values, attrs)
         else:
             y = op.forward(*values, **attrs) if attrs else op.forward(*values)
     except (ValueError, TypeError, IndexError) as error:
         raise refused(op, inputs, error) from error
     if type(y) is not ndarray and isinstance(y, generic):
         y = asarray(y)
+    sources = inputs
     if constants:
         inputs = tuple([x if isinstance(x, Tensor) else None for x in inputs])
     if needed and op.leaky:
@@ -473,7 +479,6 @@ def record(  # noqa: C901, PLR0912 - hot: a call for each op, and every test cos
     node.role = "Tensor"
     node.attrs = attrs
     node.birth = tick()
-    node.written = 0
     node.scope = scope = here.scope
     node.site = (scope and scope[2]) or user_site(3)
     if needed and grad_enabled.get():
@@ -495,6 +500,8 @@ def record(  # noqa: C901, PLR0912 - hot: a call for each op, and every test cos
                 if x.requires_grad:
                     node.attrs = noted("no_grad()" if needed else op.name, node.site, x)
                     break
+    if watcher is not None:
+        watcher.recorded(node, op, sources)
     return node
 
 
@@ -533,30 +540,20 @@ def _keep(node: Tensor, gradient: Array) -> None:
     node._grad = gradient
 
 
-_outdated: list[Tensor] = []
-"""Leaves whose old gradient was older than their values when a backward added to it."""
-
-
 def _added(leaf: Tensor, gradient: Array) -> Array:
     """The sum of the gradients of several backward passes."""
+    old = leaf.grad
+    if old.shape != gradient.shape:
+        raise ShapeError(
+            f"{describe(leaf)} has a gradient of shape {old.shape}, and now gets {gradient.shape}",
+            why="the gradient is from before its data was replaced by another shape",
+            fix="Forget it first: optimizer.zero_grad(), or t.grad = None.",
+        )
     if leaf.stale:
         leaf.stale = False  # said once; the next step makes it stale again
-        if cells.watcher is None and alarms.worth_saying(leaf):
-            _outdated.append(leaf)
-    return leaf.grad + gradient
-
-
-def _report_outdated() -> None:
-    leaves = _outdated[:]
-    _outdated.clear()
-    alarms.out_of_date(leaves)
-
-
-def _note_writer(time: int) -> None:
-    """Remember the line of a write in place, of the latest hundred."""
-    WRITERS[time] = user_site()
-    if len(WRITERS) > 100:
-        del WRITERS[next(iter(WRITERS))]
+        if not cells.capturing() and alarms.worth_saying(leaf):
+            here.outdated.append(leaf)
+    return old + gradient
 
 
 def _plain(value: Any) -> Array:

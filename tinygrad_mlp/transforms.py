@@ -282,12 +282,10 @@ class _Trace:
                 if node.birth in wanted:
                     arrived[node.birth] = gradient
 
-            watched = cells.watcher
-            if watched is not None:
-                watched.phase("backward")
+            watcher = cells.mine()
+            watcher.phase("backward")
             backpropagate(y, seed, create_graph=create_graph, arrive=arrive)
-            if watched is not None:
-                watched.phase("update")
+            watcher.phase("update")
             for birth, gradient in arrived.items():
                 found[birth] = found[birth] + gradient if birth in found else gradient
         return [found[x.birth] if x.birth in found else np.zeros(x.shape, x.dtype) for x in leaves]

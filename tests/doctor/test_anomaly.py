@@ -132,3 +132,67 @@ def test_other_threads_are_left_alone():
 
 def test_it_is_what_python_calls_it():
     assert issubclass(AnomalyError, FloatingPointError)
+
+
+# ------------------------------------------------------------------ side by side
+
+
+def test_blocks_may_end_in_any_order():
+    a, b = tg.detect_anomaly(), tg.detect_anomaly()
+    a.__enter__()
+    b.__enter__()
+    a.__exit__(None, None, None)
+    with pytest.raises(AnomalyError):
+        np.log(zero())
+    b.__exit__(None, None, None)
+    with np.errstate(divide="ignore"):
+        assert np.log(zero()).data[1] == -np.inf
+
+
+def test_a_block_of_one_thread_and_a_capture_of_another_leave_nothing_behind():
+    w = tg.Tensor(2.0, requires_grad=True)
+    entered, captured = threading.Event(), threading.Event()
+
+    def look():
+        with tg.detect_anomaly():
+            entered.set()
+            captured.wait(10)
+
+    def slow(x):
+        entered.wait(10)
+        return x * w
+
+    thread = threading.Thread(target=look)
+    step = tg.compile(slow)
+    thread.start()
+    assert [step(1.0).item() for _ in range(3)] == [2.0] * 3
+    captured.set()
+    thread.join()
+    w.data = np.array(7.0)
+    assert step(1.0).item() == 7.0
+    with np.errstate(divide="ignore"):
+        assert np.log(zero()).data[1] == -np.inf
+
+
+def test_a_step_that_is_compiled_in_a_block_still_reads_its_weights():
+    model = nn.Linear(1, 1, rng=0)
+    step = tg.compile(lambda x: model(x))
+    with tg.detect_anomaly():
+        for _ in range(3):
+            step(np.ones((1, 1)))
+    model.weight.data = np.array([[100.0]])
+    x = np.ones((1, 1))
+    assert step(x).item() == model(x).item()
+
+
+def test_a_block_inside_a_step_that_is_compiled_does_no_harm():
+    w = tg.Tensor(2.0, requires_grad=True)
+
+    def checked(x):
+        with tg.detect_anomaly():
+            return x * w
+
+    step = tg.compile(checked)
+    assert [step(3.0).item() for _ in range(3)] == [6.0] * 3
+    w.data = np.array(7.0)
+    assert step(3.0).item() == 21.0

@@ -1,21 +1,21 @@
 """``detect_anomaly``: stop at the first value or gradient that is no finite number.
 
-This file knows how to stand between the engine and its ops for the time of a block: it puts
-itself where tensors are recorded and where rules are run, as the compiler does, and takes
-itself away again. So nothing is looked at, and nothing costs anything, outside such a block.
+This file knows how to look on while ops are recorded and rules run, as a watcher (`cells`) for
+the time of a block and for its thread. So nothing is looked at, and nothing costs anything,
+outside such a block. Programs that are compiled already run without being looked at.
 """
 
 from __future__ import annotations
 
 import gc
 import linecache
-import threading
+from collections.abc import Callable
 from contextlib import ContextDecorator
 from typing import Any, Self
 
 import numpy as np
 
-from tinygrad_mlp import autodiff, cells
+from tinygrad_mlp import cells
 from tinygrad_mlp.doctor.nonfinite import (
     Culprit,
     edge_culprit,
@@ -28,7 +28,7 @@ from tinygrad_mlp.doctor.nonfinite import (
 )
 from tinygrad_mlp.errors import AnomalyError
 from tinygrad_mlp.graph import Node, ancestors, names, title
-from tinygrad_mlp.ops import READERS, Array, Attrs, Op
+from tinygrad_mlp.ops import Array, Attrs, Op
 from tinygrad_mlp.origin import Place, place
 from tinygrad_mlp.tensor import Tensor
 
@@ -54,54 +54,42 @@ class detect_anomaly(ContextDecorator):
     """
 
     def __init__(self) -> None:
-        self._outer: list[tuple[dict[type, Any], Any]] = []
-        self._thread = 0
+        self._ends: list[Callable[[], None]] = []
 
     def __enter__(self) -> Self:
-        kinds = {kind: reader for kind, reader in READERS.items() if issubclass(kind, Tensor)}
-        self._outer.append((kinds, autodiff.pullback))
-        self._thread = threading.get_ident()
-        for kind, reader in kinds.items():
-            READERS[kind] = self._watching(reader)
-        autodiff.pullback = self._pulling(autodiff.pullback)
+        # A step that is being captured has no numbers to look at.
+        self._ends.append((lambda: None) if cells.capturing() else cells.watch(_Looking()))
         return self
 
     def __exit__(self, *exc: object) -> None:
-        kinds, autodiff.pullback = self._outer.pop()
-        READERS.update(kinds)
+        self._ends.pop()()
 
-    def _elsewhere(self) -> bool:
-        """Whether this is another thread, or a step that is being captured."""
-        return cells.watcher is not None or threading.get_ident() != self._thread
 
-    def _watching(self, reader: Any) -> Any:
-        def watched(op: Op, inputs: tuple[Array, ...], attrs: Attrs) -> Any:
-            if self._elsewhere():
-                return reader(op, inputs, attrs)
-            with np.errstate(all="ignore"):
-                node = reader(op, inputs, attrs)
-            if not finite(node):
-                raise _in_forward(op, node, inputs)
-            return node
+class _Looking(cells.Watcher):
+    """Looks at every result and every gradient."""
 
-        return watched
+    def apply(self, op: Op, inputs: tuple[Array, ...], values: list[Array], attrs: Attrs) -> Array:
+        with np.errstate(all="ignore"):
+            return op.apply(values, attrs)
 
-    def _pulling(self, inner: Any) -> Any:
-        def watched(op: Op, i: int, g: Array, values: tuple[Array, ...], attrs: Attrs) -> Array:
-            if self._elsewhere():
-                return inner(op, i, g, values, attrs)
+    def recorded(self, node: Tensor, op: Op, inputs: tuple[Array, ...]) -> None:
+        if not finite(node):
+            raise _in_forward(op, node, inputs)
+
+    def pulling(self, pullback: Callable[..., Array]) -> Callable[..., Array]:
+        def looking(op: Op, i: int, g: Array, values: tuple[Array, ...], attrs: Attrs) -> Array:
             bad: AnomalyError | None = None
             gradient: Array = None
             try:
                 with np.errstate(all="ignore"):
-                    gradient = inner(op, i, g, values, attrs)
+                    gradient = pullback(op, i, g, values, attrs)
             except AnomalyError as error:  # a rule that is itself recorded (create_graph=True)
                 bad = error
             if bad is None and finite(gradient):
                 return gradient
             raise _in_backward(op, i, g, values, attrs) or bad or _somewhere(op, gradient)
 
-        return watched
+        return looking
 
 
 def _in_forward(op: Op, node: Tensor, inputs: tuple[Array, ...]) -> AnomalyError:

@@ -115,9 +115,13 @@ class Operand(Methods):
         return power(other, self)
 
     def __eq__(self, other: object) -> Self:  # type: ignore[override]
+        if other is None or isinstance(other, str):
+            return NotImplemented  # so Python compares which object it is, and says False
         return equal(self, other)
 
     def __ne__(self, other: object) -> Self:  # type: ignore[override]
+        if other is None or isinstance(other, str):
+            return NotImplemented
         return not_equal(self, other)
 
     def __lt__(self, other: Array) -> Self:

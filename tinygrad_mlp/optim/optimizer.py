@@ -111,13 +111,13 @@ class Optimizer:
         """
         moved = False
         update = self.update
-        if self._params[0].stale and cells.watcher is None:
+        if self._params[0].stale and not cells.capturing():
             alarms.step_repeated(self._params)
         for group, pairs in self._pairs:
             for p, state in pairs:
                 g = p.grad
                 if g is None:
-                    if cells.watcher is None:
+                    if not cells.capturing():
                         self._missed(p)
                     continue
                 moved = True

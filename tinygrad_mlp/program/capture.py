@@ -10,27 +10,26 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from tinygrad_mlp import autodiff, cells
+from tinygrad_mlp import cells
 from tinygrad_mlp.errors import CaptureError
 from tinygrad_mlp.graph import names
 from tinygrad_mlp.ops import READERS, Array, Attrs, Op
 from tinygrad_mlp.origin import scope_modules, tick
 from tinygrad_mlp.program.ir import Cell, Edge, Program, Var, apply_var
-from tinygrad_mlp.tensor import Tensor, record
+from tinygrad_mlp.tensor import Tensor
 
 __all__ = ["Recording", "capture"]
 
 _SLOTS = {"data": "_data", "grad": "_grad"}
 _NUMBERS = (float, int, np.floating, np.random.Generator)
-_pullback = autodiff.pullback
 _one_at_a_time = threading.Lock()  # threads that capture wait for each other
 
 
-class Recording:
+class Recording(cells.Watcher):
     """The watcher of one recording, and afterwards what it saw.
 
     Attributes:
@@ -39,9 +38,10 @@ class Recording:
         result: What the step returned, with arrays in the place of tensors.
     """
 
+    captures: ClassVar[bool] = True
+
     def __init__(self) -> None:
         self.program = Program()
-        self.thread = threading.get_ident()
         self.began = tick()
         self.known: dict[tuple[int, str], Cell] = {}
         self.nodes: list[Tensor] = []
@@ -51,11 +51,9 @@ class Recording:
 
     # -- what the watched ask ----------------------------------------------------------------
 
-    def read(self, owner: Any, slot: str) -> Any:  # noqa: PLR0911 - one line for each kind of cell
+    def read(self, owner: Any, slot: str, held: Any) -> Any:  # noqa: PLR0911 - a line for each kind
         """The content of a cell, as a variable; noted the first time."""
-        attribute = _SLOTS.get(slot, slot) if isinstance(owner, Tensor) else slot
-        held = owner if isinstance(owner, np.random.Generator) else getattr(owner, attribute)
-        if threading.get_ident() != self.thread or type(held) is Var:
+        if type(held) is Var:
             return held
         known = self.known.get((id(owner), slot))
         if isinstance(owner, Tensor):
@@ -74,12 +72,12 @@ class Recording:
         variable = Var(self.program, held)
         self._note(owner, slot, variable, held)
         if isinstance(owner, Tensor):
-            setattr(owner, attribute, variable)
+            setattr(owner, _SLOTS[slot], variable)
         return variable
 
     def wrote(self, owner: Any, slot: str) -> None:
         """Note a cell before it is overwritten."""
-        if threading.get_ident() != self.thread or owner.birth > self.began:
+        if owner.birth > self.began:
             return
         known = self.known.get((id(owner), slot))
         if known is None:
@@ -89,8 +87,7 @@ class Recording:
 
     def phase(self, name: str) -> None:
         """Note that the step goes over to another part."""
-        if threading.get_ident() == self.thread:
-            self.program.phase = name
+        self.program.phase = name
 
     def _note(self, owner: Any, slot: str, before: Var | None, held: Any) -> Cell:
         cell = Cell(owner, slot, before, held)
@@ -98,50 +95,47 @@ class Recording:
         self.program.cells.append(cell)
         return cell
 
-    # -- what stands in the engine's place meanwhile -----------------------------------------
+    def apply(self, op: Op, inputs: tuple[Array, ...], values: list[Array], attrs: Attrs) -> Array:
+        """Apply an op to variables in the place of what tensors hold: that writes an equation."""
+        for i, x in enumerate(inputs):
+            if isinstance(x, Tensor):
+                values[i] = self.read(x, "data", x._data)
+                self._watch_gradient(x)
+        return op.apply(values, attrs)
 
-    def record(self, op: Op, inputs: tuple[Array, ...], attrs: Attrs) -> Tensor:
-        """The tensors' reader: look into the tensors, then record as ever."""
-        if threading.get_ident() == self.thread:
-            for x in inputs:
-                if isinstance(x, Tensor):
-                    self.read(x, "data")
-                    self._watch_gradient(x)
-            node = record(op, inputs, attrs)
-            self._seen(node, op)
-            return node
-        return record(op, inputs, attrs)
-
-    def draw(self, op: Op, inputs: tuple[Array, ...], attrs: Attrs) -> Any:
-        """The generators' reader: a generator is a cell, and drawing an equation."""
-        if threading.get_ident() != self.thread:
-            return op.forward(*inputs, **attrs)
-        lifted = tuple(
-            self.read(x, "") if isinstance(x, np.random.Generator) else x for x in inputs
-        )
-        return apply_var(op, lifted, attrs)
-
-    def pullback(self, op: Op, i: int, g: Array, values: tuple[Array, ...], attrs: Attrs) -> Array:
-        """`autodiff.pullback`, with a note of the edge whose rule is running."""
-        if threading.get_ident() != self.thread:
-            return _pullback(op, i, g, values, attrs)
-        outer = self.program.edge
-        self.program.edge = Edge(op, i, _inside(g), tuple(map(_inside, values)), attrs)
-        try:
-            return _pullback(op, i, g, values, attrs)
-        finally:
-            self.program.edge = outer
-
-    def _seen(self, node: Tensor, op: Op) -> None:
+    def recorded(self, node: Tensor, op: Op, inputs: tuple[Array, ...]) -> None:
+        """Remember the tensor, and the modules that were being called."""
         self.nodes.append(node)
         self.ops[node.birth] = op
         for module in scope_modules(node.scope):
             self.modules[id(module)] = module
 
+    def draw(self, op: Op, inputs: tuple[Array, ...], attrs: Attrs) -> Any:
+        """The generators' reader: a generator is a cell, and drawing an equation."""
+        if cells.mine() is not self:  # another thread draws meanwhile
+            return op.forward(*inputs, **attrs)
+        lifted = tuple(
+            self.read(x, "", x) if isinstance(x, np.random.Generator) else x for x in inputs
+        )
+        return apply_var(op, lifted, attrs)
+
+    def pulling(self, pullback: Callable[..., Array]) -> Callable[..., Array]:
+        """`pullback`, with a note of the edge whose rule is running."""
+
+        def noting(op: Op, i: int, g: Array, values: tuple[Array, ...], attrs: Attrs) -> Array:
+            outer = self.program.edge
+            self.program.edge = Edge(op, i, _inside(g), tuple(map(_inside, values)), attrs)
+            try:
+                return pullback(op, i, g, values, attrs)
+            finally:
+                self.program.edge = outer
+
+        return noting
+
     def _watch_gradient(self, x: Tensor) -> None:
         """Backward may add to this leaf's gradient: note the cell before it does."""
         if x.op is None and x.requires_grad and (id(x), "grad") not in self.known:
-            self.read(x, "grad")
+            self.read(x, "grad", x._grad)
 
     # -- the end -----------------------------------------------------------------------------
 
@@ -233,21 +227,16 @@ def _several(result: Any) -> tuple[Any, ...]:
 
 @contextmanager
 def _watching(recording: Recording) -> Iterator[None]:
-    if getattr(cells.watcher, "thread", None) == recording.thread:
+    if cells.capturing():
         raise CaptureError("a step is being captured already", fix="Compile the outer step only.")
     with _one_at_a_time:
-        readers = {kind: reader for kind, reader in READERS.items() if reader is record}
-        cells.watcher = recording
-        READERS.update(dict.fromkeys(readers, recording.record))
         READERS[np.random.Generator] = recording.draw
-        autodiff.pullback = recording.pullback
+        end = cells.watch(recording)
         try:
             yield
         finally:
-            cells.watcher = None
-            READERS.update(readers)
+            end()
             del READERS[np.random.Generator]
-            autodiff.pullback = _pullback
 
 
 def capture(

@@ -361,6 +361,5 @@ _LEAF = (
     "inputs = result.values = ()",
     "attrs = nothing",
     "birth = tick()",
-    "written = 0",
 )
 """What the slots of a tensor without history hold, besides its data."""

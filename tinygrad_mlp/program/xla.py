@@ -21,6 +21,7 @@ from tinygrad_mlp.program.memory import lives_on
 from tinygrad_mlp.program.runner import StaleError
 from tinygrad_mlp.program.tracing import given_cells, pure
 from tinygrad_mlp.tensor import Tensor
+from tinygrad_mlp.writes import last_write, time_of_latest
 
 __all__ = ["XlaStep", "import_jax"]
 
@@ -203,7 +204,7 @@ class XlaStep:
                 now = np.zeros(cell.after.shape, cell.after.dtype)
             elif now.shape != cell.after.shape or now.dtype != cell.after.dtype:
                 raise StaleError
-            untouched = now is shown and cell.owner.written == when
+            untouched = now is shown and last_write(now).time <= when
             state.append(there if untouched else self._put(np.array(now), self.whole))
         return state
 
@@ -213,7 +214,7 @@ class XlaStep:
         for cell, there in zip(self.living, state, strict=True):
             shown = np.array(there)
             setattr(cell.owner, "_data" if cell.slot == "data" else "_grad", shown)
-            self._held.append((shown, cell.owner.written, there))
+            self._held.append((shown, time_of_latest(), there))
         for cell in self.program.writes:
             if not lives_on(cell):
                 content = cell.after if cell.after is None else np.array(cell.after)

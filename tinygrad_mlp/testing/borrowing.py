@@ -17,7 +17,7 @@ from tinygrad_mlp.tensor import Tensor
 
 __all__ = ["borrowed"]
 
-FIELDS = ("_data", "birth", "written", "op", "inputs", "values", "attrs", "requires_grad")
+FIELDS = ("_data", "birth", "op", "inputs", "values", "attrs", "requires_grad")
 
 
 @contextmanager
@@ -50,7 +50,7 @@ def stand_in(p: Tensor, argument: Tensor) -> None:
     """Make `p` the result of ``+argument``, as if it had just been computed."""
     array = argument.data
     p.data = array
-    p.birth, p.written = tick(), 0
+    p.birth = tick()
     p.requires_grad = argument.requires_grad
     if argument.requires_grad:
         p.op, p.inputs, p.values, p.attrs = positive, (argument,), (array, array), {}

@@ -189,7 +189,7 @@ def _warn_of_loss(run: Run, batch: int) -> None:
 
 def _lost(error: Tensor) -> bool:
     """Whether a loss is no finite number; while a step is captured, its value is not known."""
-    return cells.watcher is None and error.size == 1 and not math.isfinite(error.data.item())
+    return not cells.capturing() and error.size == 1 and not math.isfinite(error.data.item())
 
 
 def _step(
