@@ -74,6 +74,49 @@ def test_nobodys_gradient_is_touched():
     assert y.grad is None
 
 
+def test_hooks_run_once_and_are_steps_of_their_own():
+    w = tg.Tensor(1.0, requires_grad=True, name="w")
+    h = w * 2.0
+    loss = (h - 0.0) ** 2
+    h.name, loss.name, calls = "h", "loss", []
+    h.register_hook(lambda g: calls.append(g) or g * 10)
+    w.register_hook(lambda g: g + 0.5)
+    loss.register_hook(lambda _: None)
+    steps = list(backward_steps(loss))
+    assert len(calls) == 1
+    assert [repr(step) for step in steps] == [
+        "<seed: ∂loss/∂loss = 1>",
+        "<backward: ∂loss/∂sub = g · 2 sub = 1 × 4 = 4   (constant_power, input 0)>",
+        "<backward: ∂loss/∂h = g = 4 × 1 = 4   (sub, input 0)>",
+        "<hook: ∂loss/∂h = 40, was 4   (hook)>",
+        "<backward: ∂loss/∂w = g · 2 = 40 × 2 = 80   (mul, input 0)>",
+        "<hook: ∂loss/∂w = 80.5, was 80   (hook)>",
+    ]
+    loss.backward()
+    assert steps[-1].total == w.grad
+    assert steps[3].total == h.grad
+
+
+def test_a_hook_may_change_the_first_gradient():
+    w = tg.Tensor([1.0, 2.0], requires_grad=True, name="w")
+    loss = w.sum()
+    loss.register_hook(lambda g: g * 3)
+    seed, hooked, last = backward_steps(loss)
+    assert (seed.total, hooked.before, hooked.total) == (1, 1, 3)
+    loss.backward()
+    np.testing.assert_array_equal(last.total, w.grad)
+
+
+def test_what_is_not_finite_is_told_without_a_warning():
+    w = tg.Tensor([0.0, np.inf], requires_grad=True)
+    with np.errstate(all="ignore"):
+        loss = (w * w * 1e300).sum()
+    last = list(backward_steps(loss))[-1]
+    with np.errstate(all="ignore"), pytest.warns(tg.errors.TrainingWarning):
+        loss.backward()
+    np.testing.assert_array_equal(last.total, w.grad)
+
+
 def test_one_step_per_edge_with_readable_reprs():
     w, x = tg.Tensor(3.0, requires_grad=True, name="w"), tg.Tensor([1.0, 2.0], name="x")
     loss = (w * x).sum()

@@ -3,7 +3,8 @@
 This file knows in which order things happen and which numbers they leave. It computes no
 gradient of its own: the totals come from `backpropagate`, each edge from `pullback`, and the
 formulas from the same rules handed symbols. The player, the explanation and the doctor read
-these records; pictures are not known here.
+these records; pictures are not known here. NumPy's warnings are not repeated: who computed the
+graph has had them.
 
 >>> import numpy as np, tinygrad_mlp as tg
 >>> w = tg.Tensor(3.0, requires_grad=True, name="w")
@@ -17,9 +18,9 @@ these records; pictures are not known here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -34,9 +35,11 @@ from tinygrad_mlp.symbol import Symbol
 __all__ = [
     "BackwardStep",
     "ForwardStep",
+    "HookStep",
     "SeedStep",
     "Step",
     "backward_steps",
+    "collected",
     "forward_steps",
     "gradients",
     "operand_names",
@@ -113,6 +116,32 @@ class SeedStep:
 
 
 @dataclass(frozen=True, slots=True)
+class HookStep:
+    """Hooks of a tensor made another gradient of the one that had arrived: no op did.
+
+    Attributes:
+        root: What the loss is called.
+        node: The tensor.
+        name: What it is called.
+        before: The gradient that had arrived.
+        total: What its hooks made of it, with which the pass goes on.
+    """
+
+    root: str
+    node: Node = field(repr=False)
+    name: str
+    before: Array
+    total: Array
+
+    def __str__(self) -> str:
+        gradient = f"∂{self.root}/∂{self.name}"
+        return f"{gradient} = {brief(self.total)}, was {brief(self.before)}   (hook)"
+
+    def __repr__(self) -> str:
+        return f"<hook: {self}>"
+
+
+@dataclass(frozen=True, slots=True)
 class BackwardStep:
     """One edge of the graph: what flows from the output of an op back to one of its inputs.
 
@@ -169,7 +198,7 @@ class BackwardStep:
         values = self.node.values
         if values[0].size != 1 or self.x.size != 1:
             return None
-        return pullback(self.op, self.i, np.ones_like(values[0]), values, self.node.attrs)
+        return _carried(self.node, self.i, np.ones_like(values[0]))
 
     def __str__(self) -> str:
         sign = "=" if self.part == 1 else "+="
@@ -185,7 +214,7 @@ class BackwardStep:
         return f"<backward: {self}>"
 
 
-Step: TypeAlias = ForwardStep | SeedStep | BackwardStep
+Step: TypeAlias = ForwardStep | SeedStep | HookStep | BackwardStep
 
 
 def brief(array: Array) -> str:
@@ -227,30 +256,56 @@ def forward_steps(root: Node, *, named: Names | None = None) -> Iterator[Forward
             yield ForwardStep(node, known[node.birth], operand_names(node, known), short)
 
 
+def collected(roots: Iterable[tuple[Node, Any]], *, create_graph: bool = False) -> dict[int, Any]:
+    """The gradients of everything that some results were computed from, by birth, added up.
+
+    Nobody's ``.grad`` is touched. Hooks run, as in `backward`.
+
+    Args:
+        roots: The results, each with the gradient to start from.
+        create_graph: Whether the gradients are tensors with a graph of their own.
+    """
+    total: dict[int, Any] = {}
+    for root, seed in roots:
+        if not root.requires_grad:
+            continue
+        found: dict[int, Any] = {}
+
+        def arrive(node: Node, gradient: Any, found: dict[int, Any] = found) -> None:
+            found[node.birth] = gradient
+
+        backpropagate(root, seed, create_graph=create_graph, arrive=arrive)
+        for birth, gradient in found.items():
+            total[birth] = total[birth] + gradient if birth in total else gradient
+    return total
+
+
 def gradients(root: Node, gradient: Array | None = None) -> dict[int, Array]:
-    """The gradient of everything that `root` was computed from, by birth. Stores none."""
+    """The gradient of everything that `root` was computed from, by birth.
+
+    Nobody's ``.grad`` is touched. Hooks run, once each, as in `backward`.
+    """
     if not root.requires_grad:
         raise GraphError(
             f"the backward steps of {describe(root)}",
             why="nothing that it was computed from needs a gradient",
             fix="Create the weights with requires_grad=True, outside no_grad().",
         )
-    found: dict[int, Array] = {}
-
-    def arrive(node: Node, total: Array) -> None:
-        found[node.birth] = np.asarray(total)
-
-    backpropagate(root, first_gradient(root, gradient), arrive=arrive)
-    return found
+    with np.errstate(all="ignore"):
+        found = collected([(root, first_gradient(root, gradient))])
+    return {birth: np.asarray(total) for birth, total in found.items()}
 
 
 def backward_steps(
     root: Node, *, gradient: Array | None = None, named: Names | None = None
-) -> Iterator[SeedStep | BackwardStep]:
+) -> Iterator[SeedStep | HookStep | BackwardStep]:
     """The backward pass of `root`, edge by edge: the seed, then newest op first.
 
     Nobody's ``.grad`` is touched, and the sums are made in the order in which `backward` makes
     them, so the last total of a tensor equals its ``.grad`` bit for bit.
+
+    What runs is a backward pass: each hook of `register_hook` is called, once, whatever else it
+    does. Where hooks changed a gradient, a `HookStep` says so.
 
     Args:
         root: The loss, a tensor of one number unless `gradient` is given.
@@ -265,40 +320,52 @@ def backward_steps(
     known = names(nodes) if named is None else named
     short = letters(nodes, known)
     totals = gradients(root, gradient)
-    edges = [edge for node in reversed(nodes) if node.birth in totals for edge in _edges(node)]
+    reached = [node for node in reversed(nodes) if node.birth in totals]
+    reached.sort(key=lambda node: node.op is None)  # the hooks of leaves are called last
     parts: dict[int, int] = {}
-    for _, _, x in edges:
+    for _, x in (edge for node in reached for edge in _edges(node)):
         parts[x.birth] = parts.get(x.birth, 0) + 1
-    sums: dict[int, tuple[int, Array]] = {}
-    yield SeedStep(root, known[root.birth], totals[root.birth])
-    for node, i, x in edges:
-        g = totals[node.birth]
-        contribution = np.asarray(pullback(node.op, i, g, node.values, node.attrs))
-        part, total = sums.get(x.birth, (0, None))
-        total = contribution if total is None else total + contribution
-        sums[x.birth] = part + 1, total
-        yield BackwardStep(
-            root=known[root.birth],
-            node=node,
-            name=known[node.birth],
-            i=i,
-            x=x,
-            x_name=known[x.birth],
-            operands=operand_names(node, known),
-            upstream=g,
-            contribution=contribution,
-            total=np.asarray(total),
-            part=part + 1,
-            parts=parts[x.birth],
-            letters=short,
-        )
+    seed = np.asarray(first_gradient(root, gradient))
+    sums: dict[int, tuple[int, Array]] = {root.birth: (1, seed)}
+    yield SeedStep(root, known[root.birth], seed)
+    for node in reached:
+        g, before = totals[node.birth], np.asarray(sums.pop(node.birth)[1])
+        if node.hooks and not np.array_equal(before, g, equal_nan=True):
+            yield HookStep(known[root.birth], node, known[node.birth], before, g)
+        for i, x in _edges(node):
+            contribution = _carried(node, i, g)
+            part, total = sums.get(x.birth, (0, None))
+            with np.errstate(all="ignore"):
+                total = contribution if total is None else total + contribution
+            sums[x.birth] = part + 1, total
+            yield BackwardStep(
+                root=known[root.birth],
+                node=node,
+                name=known[node.birth],
+                i=i,
+                x=x,
+                x_name=known[x.birth],
+                operands=operand_names(node, known),
+                upstream=g,
+                contribution=contribution,
+                total=np.asarray(total),
+                part=part + 1,
+                parts=parts[x.birth],
+                letters=short,
+            )
 
 
-def _edges(node: Node) -> Iterator[tuple[Node, int, Node]]:
+def _edges(node: Node) -> Iterator[tuple[int, Node]]:
     """The inputs of a node to which a gradient flows."""
     for i, x in enumerate(node.inputs):
         if x is not None and x.requires_grad and node.op.flows(i):
-            yield node, i, x
+            yield i, x
+
+
+def _carried(node: Node, i: int, g: Array) -> Array:
+    """What an edge makes of the gradient `g`."""
+    with np.errstate(all="ignore"):
+        return np.asarray(pullback(node.op, i, g, node.values, node.attrs))
 
 
 def replay(root: Node, changed: Mapping[int, Array]) -> Array:
@@ -314,7 +381,8 @@ def replay(root: Node, changed: Mapping[int, Array]) -> Array:
             continue
         if any(x is not None and x.birth in fresh for x in node.inputs):
             inputs = _replaced(node.inputs, node.values[1:], fresh)
-            fresh[node.birth] = np.asarray(node.op.apply(inputs, node.attrs))
+            with np.errstate(all="ignore"):
+                fresh[node.birth] = np.asarray(node.op.apply(inputs, node.attrs))
     return fresh.get(root.birth, root.data)
 
 

@@ -236,6 +236,12 @@ SITUATIONS: dict[str, Situation] = {
     "a gradient of 0 to begin with": Situation(
         "zero", "nothing-sent", W + "y = t * 2\ny.backward(np.zeros(2))", ()
     ),
+    "a hook that sends nothing": Situation(
+        "zero",
+        "hook",
+        W + "h = t * 2\nh.register_hook(lambda g: g * 0)\nloss = (h * h).sum()\nloss.backward()",
+        ("a hook of 'h'", "makes it 0"),
+    ),
     # -- nan, inf ------------------------------------------------------------------------------
     "a nan behind where": Situation(
         "nan",
@@ -281,6 +287,13 @@ SITUATIONS: dict[str, Situation] = {
         W + "t.grad = np.array([np.nan, 0.0])\nloss = (t * t).sum()\nloss.backward()",
         ("zero_grad()",),
     ),
+    "a hook that makes nan": Situation(
+        "nan",
+        "hook",
+        W + "h = t * 2\nh.register_hook(lambda g: g + np.nan)\n"
+        "loss = (h * h).sum()\nloss.backward()",
+        ("a hook of 'h'", "no finite number"),
+    ),
     # -- huge, tiny ----------------------------------------------------------------------------
     "vanishing through sigmoids": Situation(
         "tiny",
@@ -325,6 +338,12 @@ SITUATIONS: dict[str, Situation] = {
         "steep",
         "t = tg.Tensor([1e-9], requires_grad=True)\nloss = np.log(t).sum()\nloss.backward()",
         (),
+    ),
+    "a hook that multiplies": Situation(
+        "huge",
+        "hook",
+        W + "h = t * 2\nh.register_hook(lambda g: g * 1e9)\nloss = (h * h).sum()\nloss.backward()",
+        ("a hook of 'h'", "1e+09"),
     ),
     # -- fine ----------------------------------------------------------------------------------
     "all well": Situation(

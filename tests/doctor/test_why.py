@@ -78,6 +78,14 @@ def test_asking_changes_nothing():
     assert loss.op.name == "sum"
 
 
+def test_asking_why_there_is_no_gradient_calls_no_hook():
+    w, calls = tg.Tensor([1.0, 2.0], requires_grad=True), []
+    h = w * w
+    h.register_hook(calls.append)
+    assert tg.why(w, h.sum()).cause == "not-run"
+    assert calls == []
+
+
 @pytest.mark.parametrize("wrong", [np.ones(2), None, "w"])
 def test_only_tensors_can_be_asked_about(wrong):
     with pytest.raises(UsageError, match="the tensor itself and not its gradient"):

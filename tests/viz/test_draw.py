@@ -54,6 +54,20 @@ def test_golden_levels(golden):
     golden("viz/square.backward.txt", tg.draw(square().root, backward=True).text + "\n")
 
 
+@pytest.mark.parametrize("color", ["value", "gradient"])
+def test_lines_that_are_not_finite_stand_out_and_say_so(color):
+    w = weight([[1.0, np.nan], [-2.0, np.inf]], "w")
+    y = tg.Tensor([[1.0, 0.5]]) @ w
+    w.grad = w.data / 2
+    drawing = tg.draw(y, level="neurons", color=color)
+    assert 'stroke-width="nan"' not in drawing.svg
+    kinds = re.findall(r'class="weight (\w+)"', drawing.svg)
+    assert kinds == ["plus", "minus", "bad", "bad"]
+    assert drawing.svg.count('class="node neuron output loud"') == 1
+    assert "Broken red ones: no finite number." in drawing.svg
+    assert "nan" not in drawing.source.replace("label=nan", "")
+
+
 @pytest.mark.parametrize("name", GRAPHS)
 def test_the_same_graph_has_the_same_bytes(name):
     first, second = (tg.draw(GRAPHS[name]().root) for _ in range(2))

@@ -15,6 +15,7 @@ import tinygrad_mlp as tg
 from tests.conftest import needs
 from tests.test_steps import graphs
 from tests.viz.graphs import GRAPHS, hostile, many_paths, matrices, network, paths, weight
+from tinygrad_mlp import nn
 from tinygrad_mlp.errors import GraphError, UsageError
 from tinygrad_mlp.formulas import op_table
 from tinygrad_mlp.ops import REGISTRY
@@ -120,6 +121,32 @@ def test_at_looks_at_one_entry():
 
 
 # ------------------------------------------------------------------ the story
+
+
+def test_a_hook_is_told_as_a_step_and_paths_are_no_products_then():
+    w = weight(1.0, "w")
+    h = w * 2.0
+    loss = (h - 0.5) ** 2 + h
+    h.name, loss.name, calls = "h", "loss", []
+    h.register_hook(lambda g: calls.append(g) or g * 10)
+    explanation = tg.explain(loss, wrt=w)
+    assert len(calls) == 1
+    text = explanation.text
+    assert "6. A hook of h changes its gradient.\n     ∂loss/∂h  = 40   (before: 4)" in text
+    assert "= 40 · 2 = 40 × 2" in text
+    assert "The gradient is no sum of products of slopes: a hook of h changed it." in text
+    loss.backward()
+    assert explanation.gradient == w.grad == sum(explanation.contributions) == 80
+    w.register_hook(lambda g: g * 0)
+    assert "hooks of h and w changed it" in tg.explain(loss, wrt=w).text
+
+
+def test_a_hook_of_a_closed_module_is_told_beside_it():
+    y = nn.MLP(num_inputs=2, hidden_layers=[3], num_outputs=1, rng=0)(np.ones((1, 2)))
+    y.register_hook(lambda g: g * 3)
+    text = tg.explain(y.sum(), depth=0).text
+    assert "3. A hook of y changes its gradient." in text
+    assert "4. MLP, 7 steps: [[3]] arrives at y" in text
 
 
 def test_paths_are_counted_listed_and_multiplied():

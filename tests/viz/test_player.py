@@ -87,6 +87,33 @@ def test_a_result_of_many_numbers_is_played_too():
     np.testing.assert_array_equal(scene.beats[-1].total, 2 * w.data)
 
 
+@pytest.mark.parametrize(
+    ("where", "bad"), [("weight", np.nan), ("input", np.nan), ("input", np.inf), ("loss", 1e300)]
+)
+def test_what_is_not_finite_is_played(where, bad):
+    model, x = nn.MLP(num_inputs=2, hidden_layers=[3], num_outputs=1, rng=0), np.ones((1, 2))
+    weight = next(model.parameters())
+    x[0, 0] = bad if where == "input" else 1.0
+    weight.data = weight.data * (bad if where == "weight" else 1.0)
+    scale = tg.Tensor(bad if where == "loss" else 1.0)
+    with np.errstate(all="ignore"):
+        player = tg.player((model(x) * scale * scale).sum())
+
+    def strict(word):
+        raise AssertionError(word)
+
+    data = json.loads(Elements(player.html).data, parse_constant=strict)
+    sent = [w["strengths"] for w in data["neurons"]["weights"]]
+    exact = {beat["to"]: beat["exact"] for beat in data["scenes"][0]["beats"] if beat["to"]}
+    for w, rows in zip(data["neurons"]["weights"], sent, strict=True):
+        numbers = [x for row in rows for x in row]
+        words = [isinstance(x, str) for x in exact[w["key"]]]
+        assert [isinstance(x, str) for x in numbers] == words
+        assert all(abs(x) <= 1 for x in numbers if not isinstance(x, str))
+    assert any(isinstance(x, str) for rows in sent for row in rows for x in row)
+    assert "Broken red ones: no finite number." in player.html
+
+
 def test_a_large_graph_is_played_by_module_with_a_way_in():
     blocks = [nn.Sequential(nn.Linear(2, 2, rng=i), nn.Tanh()) for i in range(80)]
     loss = nn.Sequential(*blocks)(np.ones((1, 2))).sum()
@@ -107,6 +134,23 @@ def test_a_long_chain_is_played_in_folds():
         y = y * 1.001 + 0.1
     player = tg.player(y)
     assert all(len(scene.beats) <= 620 for scene in player.scenes)
+
+
+def test_a_hook_that_changes_a_gradient_is_a_step():
+    w = weight(1.0, "w")
+    h = w * 2.0
+    h.name = "h"
+    h.register_hook(lambda g: g * 10)
+    player = tg.player((h * 1.0) ** 2)
+    (scene,) = player.scenes
+    hooked, last = scene.beats[-2:]
+    assert hooked.say == "A hook of h changes its gradient."
+    assert hooked.numbers == "before 4, now 40"
+    assert (hooked.at, hooked.to, hooked.edge) == (scene.keys[h.birth], scene.keys[h.birth], None)
+    assert last.total == 80
+    paths = player.data["scenes"][0]["paths"][scene.keys[w.birth]]
+    assert paths["note"] == "No sum of products of slopes: a hook of h changed it."
+    assert paths["lines"] == []
 
 
 def test_what_failed_cannot_be_played():

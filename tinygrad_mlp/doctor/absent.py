@@ -16,7 +16,6 @@ from tinygrad_mlp.doctor.living import Living
 from tinygrad_mlp.doctor.verdict import Why
 from tinygrad_mlp.graph import Cut, Node, ancestors, cut, describe, title
 from tinygrad_mlp.origin import place, scope_modules
-from tinygrad_mlp.steps import gradients
 
 __all__ = ["absent"]
 
@@ -126,10 +125,21 @@ def _leads_to(root: Node, t: Node) -> bool:
     return any(node is t for node in ancestors(root))
 
 
+def _receives(t: Node, root: Node) -> bool:
+    """Whether a gradient gets from `root` to `t`: along inputs that have a rule."""
+    reached = {root.birth}
+    for node in reversed(ancestors(root)):
+        if node.birth in reached:
+            for i, x in enumerate(node.inputs):
+                if x is not None and x.requires_grad and node.op.flows(i):
+                    reached.add(x.birth)
+    return t.birth in reached
+
+
 def _on_the_path(t: Node, root: Node, say: Say) -> Why:
     """There is a path: backward has not run, or the gradient was cleared, or nothing flows."""
     called = title(root) or "the loss"
-    if root.size == 1 and t.birth not in gradients(root):
+    if root.size == 1 and not _receives(t, root):
         users = [
             node
             for node in ancestors(root)

@@ -18,7 +18,7 @@ from tinygrad_mlp.doctor.wording import blocked, scaled
 from tinygrad_mlp.graph import Node, ancestors, module_path, names
 from tinygrad_mlp.ops import Array
 from tinygrad_mlp.origin import place
-from tinygrad_mlp.steps import BackwardStep, backward_steps
+from tinygrad_mlp.steps import BackwardStep, HookStep, backward_steps
 
 __all__ = ["Flow"]
 
@@ -34,7 +34,7 @@ class Flow:
         t: Where it ends.
         named: What every tensor of the graph is called.
         edges: The edges on a path between them, newest first.
-        total: The gradient of `t` in this pass.
+        hooks: The hooks on a path between them that changed a gradient.
     """
 
     def __init__(self, root: Node, t: Node) -> None:
@@ -42,19 +42,14 @@ class Flow:
         self.nodes = ancestors(root, through_constants=True)
         self.named = names(self.nodes)
         seed = None if root.size == 1 else _seed(root)
-        with np.errstate(all="ignore"):
-            every = [
-                step
-                for step in backward_steps(root, gradient=seed, named=self.named)
-                if isinstance(step, BackwardStep)
-            ]
+        steps = list(backward_steps(root, gradient=seed, named=self.named))
+        every = [step for step in steps if isinstance(step, BackwardStep)]
         reach = {t.birth}
         for step in reversed(every):
             if step.x.birth in reach:
                 reach.add(step.node.birth)
         self.edges = [s for s in every if s.node.birth in reach and s.x.birth in reach]
-        mine = [s.total for s in self.edges if s.x is t]
-        self.total: Array | None = mine[-1] if mine else None
+        self.hooks = [s for s in steps if isinstance(s, HookStep) and s.node.birth in reach]
 
     # -- the path ----------------------------------------------------------------------------
 
@@ -100,6 +95,9 @@ class Flow:
         """Which op lets nothing through."""
         name = self.named[self.t.birth]
         what = f"the gradient of {name!r} is 0: "
+        for hook in self.hooks:
+            if np.any(hook.before) and not np.any(hook.total):
+                return self._hooked("zero", what, hook, "which makes it 0")
         for step in self.edges:
             if np.any(step.upstream) and not np.any(step.contribution):
                 cause, said, fix = blocked(step)
@@ -115,6 +113,14 @@ class Flow:
             fix="Look at gradient= and at what the loss is multiplied by.",
         )  # fmt: skip
 
+    def _hooked(self, verdict: str, what: str, hook: HookStep, how: str) -> Why:
+        """It is a hook's doing."""
+        name = self.named[hook.node.birth]
+        return self.say(
+            verdict, "hook", f"{what}a hook of {name!r} changes the gradient there, {how}",
+            fix="Look at what the function given to register_hook() returns.",
+        )  # fmt: skip
+
     # -- infinite, or no number --------------------------------------------------------------
 
     def not_finite(self, verdict: str) -> Why:
@@ -124,6 +130,9 @@ class Flow:
         bad = next((n for n in self.nodes if not finite(n.values[0] if n.values else n.data)), None)
         if bad is not None:
             return self._from_forward(bad, verdict, what)
+        for hook in self.hooks:
+            if finite(hook.before) and not finite(hook.total):
+                return self._hooked(verdict, what, hook, "which makes it no finite number")
         for step in self.edges:
             if finite(step.contribution):
                 continue
@@ -181,6 +190,14 @@ class Flow:
             log = math.log10(_size(s.contribution) / _size(s.upstream))
             weight[s.op.name] = weight.get(s.op.name, 0.0) + log
         what = f"the largest gradient of {name!r} is {largest:.3g}"
+        sign = 1 if verdict == "huge" else -1
+        for hook in self.hooks:
+            size = _size(hook.before)
+            factor = _size(hook.total) / size if size else 0.0
+            log = sign * math.log10(factor) if factor else 0.0
+            if log > 1 and log > max((sign * w for w in weight.values()), default=0.0):
+                how = f"which multiplies its size by {factor:.2g}"
+                return self._hooked(verdict, f"{what}: ", hook, how)
         if not weight:
             return self.say(verdict, "given", what, factors=factors)
         pick = max if verdict == "huge" else min

@@ -19,9 +19,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from tinygrad_mlp.autodiff import backpropagate, enable_grad, pullback
-from tinygrad_mlp.graph import Node
+from tinygrad_mlp.autodiff import enable_grad, pullback
 from tinygrad_mlp.ops import Array, Attrs, Op
+from tinygrad_mlp.steps import collected
 from tinygrad_mlp.tensor import Tensor, astensor
 
 __all__ = [
@@ -217,18 +217,5 @@ def _pulled(
     outputs: Sequence[Tensor], gs: Sequence[Any], tensors: Sequence[Tensor], *, create_graph: bool
 ) -> list[Any]:
     """The gradients of `tensors`, zeros where nothing arrives; nobody's ``.grad`` is touched."""
-    total: dict[int, Any] = {}
-    wanted = {x.birth for x in tensors}
-    for y, g in zip(outputs, gs, strict=True):
-        if not y.requires_grad:
-            continue
-        found: dict[int, Any] = {}
-
-        def arrive(node: Node, gradient: Any, found: dict[int, Any] = found) -> None:
-            if node.birth in wanted:
-                found[node.birth] = gradient
-
-        backpropagate(y, g, create_graph=create_graph, arrive=arrive)
-        for birth, gradient in found.items():
-            total[birth] = total[birth] + gradient if birth in total else gradient
-    return [total.get(x.birth, np.zeros(x.shape, x.dtype)) for x in tensors]
+    found = collected(zip(outputs, gs, strict=True), create_graph=create_graph)
+    return [found.get(x.birth, np.zeros(x.shape, x.dtype)) for x in tensors]

@@ -72,7 +72,8 @@ def draw(
         values: Whether numbers are shown.
         grads: Whether gradients are shown.
         shapes: Whether shapes are shown.
-        backward: Draw the graph of the backward pass too: what computes each gradient.
+        backward: Draw the graph of the backward pass too: what computes each gradient. The pass
+            runs for it, hooks included, and stores no gradient.
         color: What colours the lines between neurons: weights or their gradients.
         sample: Which row of a batch the neurons show.
         mark: What stands out, in a colour of its own and with thicker lines: the path of an

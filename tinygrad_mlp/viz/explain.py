@@ -18,7 +18,14 @@ from tinygrad_mlp.formulas import letters
 from tinygrad_mlp.graph import Node, ancestors, describe, held, names
 from tinygrad_mlp.ops import Array, Op
 from tinygrad_mlp.origin import place
-from tinygrad_mlp.steps import BackwardStep, ForwardStep, SeedStep, backward_steps, forward_steps
+from tinygrad_mlp.steps import (
+    BackwardStep,
+    ForwardStep,
+    HookStep,
+    SeedStep,
+    backward_steps,
+    forward_steps,
+)
 from tinygrad_mlp.tensor import Tensor
 from tinygrad_mlp.viz import opcard
 from tinygrad_mlp.viz.document import Block, Formulas, Heading, Inline, Math, Row, Say
@@ -26,7 +33,7 @@ from tinygrad_mlp.viz.explanation import Explanation
 from tinygrad_mlp.viz.labels import clean, plural, shape_text
 from tinygrad_mlp.viz.paths import Paths, find_paths
 from tinygrad_mlp.viz.summary import Summary, summarised
-from tinygrad_mlp.viz.wording import Words, difference_quotients
+from tinygrad_mlp.viz.wording import Words, difference_quotients, hooks_of
 
 __all__ = ["explain"]
 
@@ -53,6 +60,9 @@ def explain(
         check: Put a finite difference beside the gradient.
         depth: Tell modules below this level in one step each.
         digits: How many significant digits are written.
+
+    A backward pass runs for it, which stores no gradient. It calls the hooks of `register_hook`,
+    each once; one that changes a gradient is told as a step of its own.
 
     Returns:
         An `Explanation`: ``print`` it, ``.markdown``, ``.latex`` and ``.html`` are its texts, and
@@ -88,26 +98,27 @@ def explain(
     known = {birth: clean(name) for birth, name in names(nodes).items()}
     between = _between(what, wrt, nodes)
     forward = [s for s in forward_steps(what, named=known) if s.node.birth in between]
-    backward: list[SeedStep | BackwardStep] = [
-        step
-        for step in backward_steps(what, named=known)
-        if isinstance(step, SeedStep) or step.x.birth in between
-    ]
+    backward = [step for step in backward_steps(what, named=known) if _arrives(step) in between]
     words = Words(known, known[what.birth], digits, letters(nodes, known))
     targets = [wrt] if wrt is not None else [n for n in nodes if n.op is None and n.requires_grad]
-    totals = {s.x.birth: s.total for s in backward if isinstance(s, BackwardStep)}
-    if wrt is what:
-        totals[what.birth] = backward[0].total
+    totals = {_arrives(step): step.total for step in backward}
     paths = find_paths(what, wrt, nodes) if wrt is not None else None
+    hooked = [step.name for step in backward if isinstance(step, HookStep)]
     blocks: list[Block] = [*_opening(wrt, forward, paths, words)]
     blocks += _forward(forward, targets if wrt is not None else [], words)
     blocks += _backward(summarised(backward, depth), words)
     if paths is not None and wrt is not what:
-        blocks += _paths(paths, words)
+        blocks += _paths(paths, words, hooked)
     blocks += _result(what, targets, totals, words, at=at, check=check)
-    contributions = _contributions(paths, backward, wrt)
+    contributions = _contributions(None if hooked else paths, backward, wrt)
     gradient = totals.get(wrt.birth) if wrt is not None else None
     return Explanation(tuple(blocks), what, contributions, gradient)
+
+
+def _arrives(step: SeedStep | HookStep | BackwardStep) -> int:
+    """The birth of the tensor at which the gradient of a step arrives."""
+    node = step.x if isinstance(step, BackwardStep) else step.node
+    return int(node.birth)
 
 
 def _between(root: Node, wrt: Node | None, nodes: Sequence[Node]) -> set[int]:
@@ -177,7 +188,9 @@ def _middle(steps: list[Any]) -> tuple[list[Any], int]:
     return steps[: STEPS // 2] + steps[-STEPS // 2 :], len(steps) - STEPS
 
 
-def _backward(steps: Sequence[SeedStep | BackwardStep | Summary], words: Words) -> Iterator[Block]:
+def _backward(
+    steps: Sequence[SeedStep | HookStep | BackwardStep | Summary], words: Words
+) -> Iterator[Block]:
     yield Heading(2, "Backward")
     meaning = (
         " is the gradient that arrives at the output of the op; the rule of the op turns it into "
@@ -196,6 +209,10 @@ def _backward(steps: Sequence[SeedStep | BackwardStep | Summary], words: Words) 
             yield Formulas((Row(words.partial(step.name), words.value(step.total)),))
         elif isinstance(step, Summary):
             yield Say((step.sentence,), told)
+        elif isinstance(step, HookStep):
+            yield Say(("A hook of ", words.name(step.node), " changes its gradient."), told)
+            before = f"before: {words.value(step.before).text}"
+            yield Formulas((Row(words.partial(step.name), words.value(step.total), "=", before),))
         else:
             yield from _edge(step, told, words)
 
@@ -222,8 +239,13 @@ def _edge(step: BackwardStep, number: int, words: Words) -> Iterator[Block]:
     yield Formulas(tuple(rows))
 
 
-def _paths(paths: Paths, words: Words) -> Iterator[Block]:
+def _paths(paths: Paths, words: Words, hooked: Sequence[str]) -> Iterator[Block]:
     yield Heading(2, "Paths")
+    if hooked:
+        yield Say(
+            (f"The gradient is no sum of products of slopes: {hooks_of(hooked)} changed it.",)
+        )
+        return
     if not paths.listed:
         many = plural(paths.count, "path")
         yield Say((f"{many}: too many to list, so they are summed per edge above.",))
@@ -261,7 +283,9 @@ def _result(
 
 
 def _contributions(
-    paths: Paths | None, backward: Sequence[SeedStep | BackwardStep], wrt: Tensor | None
+    paths: Paths | None,
+    backward: Sequence[SeedStep | HookStep | BackwardStep],
+    wrt: Tensor | None,
 ) -> tuple[Array, ...]:
     """What adds up to the gradient: one array per path, or per edge where paths are too many."""
     if paths is not None and paths.listed:

@@ -27,7 +27,7 @@ class Explanation:
         blocks: The document.
         root: The result that is explained.
         contributions: The arrays that add up to the gradient: one per path where paths are
-            listed, else one per edge that arrives at the tensor.
+            listed, else one per edge that arrives at the tensor (before its hooks, if it has any).
         gradient: The gradient of the tensor that was asked about.
     """
 

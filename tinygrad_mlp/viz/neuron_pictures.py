@@ -5,17 +5,18 @@ This file knows circles, lines and where they stand. What is drawn was found by 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
-import numpy as np
-
 from tinygrad_mlp.viz.labels import NOT_YET, number, plural, width
-from tinygrad_mlp.viz.neurons import SHOWN, Network
+from tinygrad_mlp.viz.neurons import SHOWN, Network, strengths
 from tinygrad_mlp.viz.svg import Theme, attribute, n, wrap
 
 __all__ = ["network_dot", "network_svg", "network_text"]
 
 RADIUS, APART, COLUMN, TOP = 23.0, 62.0, 190.0, 34.0
+COLOURS = {"plus": "#b5460c", "minus": "#1f66b0", "none": "#b9c0c8", "bad": "#c01f1c"}
+"""Of the lines in DOT; in SVG the style sheet has them."""
 
 
 def shown(count: int) -> list[int | None]:
@@ -69,22 +70,33 @@ def _lines(
     network: Network, k: int, at: Sequence[dict[int | None, tuple[float, float]]]
 ) -> Iterator[str]:
     weights = network.weights[k]
-    matrix = weights.value if network.color == "value" else weights.gradient
-    largest = 0.0 if matrix is None else float(np.max(np.abs(matrix), initial=0.0))
+    matrix = network.matrix(k)
+    shares = None if matrix is None else strengths(matrix)
     for j, (x1, y1) in at[k + 1].items():
         for i, (x0, y0) in at[k].items():
             if i is None or j is None:
                 continue
-            strength = 0.0 if matrix is None or not largest else float(matrix[j, i]) / largest
-            sign = "plus" if strength > 0 else "minus" if strength < 0 else "none"
+            strength = 0.0 if shares is None else float(shares[j, i])
             gradient = NOT_YET if weights.gradient is None else number(weights.gradient[j, i])
             said = f"{weights.name}[{j}, {i}] = {number(weights.value[j, i])}; gradient {gradient}"
             yield (
-                f'<path class="weight {sign}" data-key="w{k}" data-at="{j},{i}" '
-                f'stroke-width="{n(0.8 + 4.2 * abs(strength))}" '
+                f'<path class="weight {sign(strength)}" data-key="w{k}" data-at="{j},{i}" '
+                f'stroke-width="{n(thickness(strength))}" '
                 f'd="M{n(x0 + RADIUS)} {n(y0)}L{n(x1 - RADIUS)} {n(y1)}">'
                 f"<title>{attribute(said)}</title></path>"
             )
+
+
+def sign(strength: float) -> str:
+    """What kind of line stands for a number: ``bad`` for one that is not finite."""
+    if math.isnan(strength):
+        return "bad"
+    return "plus" if strength > 0 else "minus" if strength < 0 else "none"
+
+
+def thickness(strength: float) -> float:
+    """How wide that line is."""
+    return 3.0 if math.isnan(strength) else 0.8 + 4.2 * abs(strength)
 
 
 def _circles(network: Network, k: int, at: dict[int | None, tuple[float, float]]) -> Iterator[str]:
@@ -99,6 +111,7 @@ def _circles(network: Network, k: int, at: dict[int | None, tuple[float, float]]
         value = float(layer.values[i])
         bias = "" if layer.bias is None else f"; bias {number(layer.bias[i])}"
         shown_value = attribute(compact(value))
+        loud = "" if math.isfinite(value) else " loud"
         said = f"{layer.title}[{i}] = {number(value)}{bias}"
         body = f'<circle class="body" cx="{n(x)}" cy="{n(y)}" r="{n(RADIUS)}"/>'
         if kind == "input":
@@ -109,7 +122,7 @@ def _circles(network: Network, k: int, at: dict[int | None, tuple[float, float]]
             body += (f'<circle class="trim" fill="none" cx="{n(x)}" cy="{n(y)}" '
                      f'r="{n(RADIUS - 3)}"/>')  # fmt: skip
         yield (
-            f'<g class="node neuron {kind}" data-key="l{k}" data-at="{i}">'
+            f'<g class="node neuron {kind}{loud}" data-key="l{k}" data-at="{i}">'
             f"<title>{attribute(said)}</title>{body}"
             f'<text class="neuron-text" x="{n(x)}" y="{n(y + 4)}">{shown_value}</text>'
             "</g>"
@@ -135,17 +148,16 @@ def network_dot(network: Network) -> str:
         for i in shown(len(layer.values)):
             label = "⋮" if i is None else compact(float(layer.values[i]))
             graph.node(f"l{k}_{i}", graphviz.escape(label), fillcolor=fills[k])
-    for k, weights in enumerate(network.weights):
-        matrix = weights.value if network.color == "value" else weights.gradient
-        largest = 0.0 if matrix is None else float(np.max(np.abs(matrix), initial=0.0))
+    for k in range(len(network.weights)):
+        matrix = network.matrix(k)
+        shares = None if matrix is None else strengths(matrix)
         for j in shown(len(network.layers[k + 1].values)):
             for i in shown(len(network.layers[k].values)):
                 if i is None or j is None:
                     continue
-                s = 0.0 if matrix is None or not largest else float(matrix[j, i]) / largest
-                colour = "#b5460c" if s > 0 else "#1f66b0" if s < 0 else "#b9c0c8"
-                graph.edge(f"l{k}_{i}", f"l{k + 1}_{j}", color=colour,
-                           penwidth=n(0.8 + 4.2 * abs(s)))  # fmt: skip
+                strength = 0.0 if shares is None else float(shares[j, i])
+                graph.edge(f"l{k}_{i}", f"l{k + 1}_{j}", color=COLOURS[sign(strength)],
+                           penwidth=n(thickness(strength)))  # fmt: skip
     return str(graph.source)
 
 

@@ -7,6 +7,7 @@ itself; nothing is computed anew.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -19,7 +20,7 @@ from tinygrad_mlp.graph import ancestors, names
 from tinygrad_mlp.ops import Array
 from tinygrad_mlp.viz.labels import NOT_YET, clean, plural
 
-__all__ = ["SHOWN", "Layer", "Network", "Weights", "read_network"]  # fmt: skip
+__all__ = ["SHOWN", "Layer", "Network", "Weights", "read_network", "strengths"]
 
 SHOWN = 12
 """Of a wider layer, so many neurons are drawn."""
@@ -75,15 +76,39 @@ class Network:
         sizes = ", ".join(str(len(layer.values)) for layer in self.layers)
         return f"A network of {plural(len(self.layers), 'layer')} with {sizes} neurons. {self.note}"
 
+    def matrix(self, k: int) -> Array | None:
+        """What colours the lines into column `k + 1`: weights or gradients."""
+        return self.weights[k].value if self.color == "value" else self.weights[k].gradient
+
     @property
     def note(self) -> str:
         """How to read the lines."""
         if self.legend:
-            return self.legend
+            return self.legend + self._bad
         if self.color == "gradient" and all(w.gradient is None for w in self.weights):
             return f"Gradients are {NOT_YET}."
         what = "weight" if self.color == "value" else "gradient"
-        return f"Lines: orange is a positive {what}, blue a negative one; wider is larger."
+        return (
+            f"Lines: orange is a positive {what}, blue a negative one; wider is larger.{self._bad}"
+        )
+
+    @property
+    def _bad(self) -> str:
+        """What broken lines are, if there may be any."""
+        drawn = [w.value for w in self.weights] + [w.gradient for w in self.weights]
+        finite = all(np.isfinite(array).all() for array in drawn if array is not None)
+        return "" if finite else " Broken red ones: no finite number."
+
+
+def strengths(matrix: Array) -> Array:
+    """Every number as a share of the largest that is finite: −1 to 1, and nan for the others.
+
+    >>> strengths(np.array([2.0, -1.0, np.inf, np.nan]))
+    array([ 1. , -0.5,  nan,  nan])
+    """
+    finite = np.where(np.isfinite(matrix), matrix, math.nan)
+    largest = float(np.max(np.abs(matrix), initial=0.0, where=np.isfinite(matrix)))
+    return finite / (largest or 1.0)
 
 
 # -- reading ---------------------------------------------------------------------------------

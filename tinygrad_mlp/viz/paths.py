@@ -80,7 +80,7 @@ def find_paths(root: Node, wrt: Node, nodes: Sequence[Node]) -> Paths:
             node = trail[-1]
             steps = []
             for i, x in edges[node.birth]:
-                flowing = np.asarray(pullback(node.op, i, g, node.values, node.attrs))
+                flowing = _carried(node, i, g)
                 steps.append(((*trail, x), flowing, _longer(factors, node, i, x)))
             waiting += steps[:0:-1]
             trail, g, factors = steps[0]
@@ -95,4 +95,9 @@ def _longer(
     if factors is None or node.size != 1 or x.size != 1:
         return None
     one = np.ones_like(node.values[0])
-    return (*factors, np.asarray(pullback(node.op, i, one, node.values, node.attrs)))
+    return (*factors, _carried(node, i, one))
+
+
+def _carried(node: Node, i: int, g: Array) -> Array:
+    with np.errstate(all="ignore"):  # who computed the graph has had the warnings
+        return np.asarray(pullback(node.op, i, g, node.values, node.attrs))

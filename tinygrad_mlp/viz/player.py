@@ -20,6 +20,8 @@ from typing import Any
 
 from tinygrad_mlp.errors import UsageError
 from tinygrad_mlp.graph import held
+from tinygrad_mlp.ops import Array
+from tinygrad_mlp.steps import HookStep
 from tinygrad_mlp.viz import neuron_pictures, neurons
 from tinygrad_mlp.viz.assets import asset
 from tinygrad_mlp.viz.browser import show
@@ -32,6 +34,7 @@ from tinygrad_mlp.viz.paths import find_paths
 from tinygrad_mlp.viz.scenes import Scene, scenes_of
 from tinygrad_mlp.viz.svg import as_image, stylesheet, svg
 from tinygrad_mlp.viz.telling import Beat, Trace, facts_of, trace_of
+from tinygrad_mlp.viz.wording import hooks_of
 
 __all__ = ["Player", "player"]
 
@@ -46,6 +49,9 @@ def player(what: Any, *inputs: Any) -> Player:
     Args:
         what: A tensor, usually a loss; or a module, which is called with `inputs` first.
         inputs: What to call the module with.
+
+    A backward pass runs for it, which stores no gradient. It calls the hooks of `register_hook`,
+    each once; one that changes a gradient is a step of its own.
 
     Returns:
         A `Player`: ``.save("player.html")`` writes one file that works offline, ``.open()`` shows
@@ -142,8 +148,7 @@ class Player:
                 "weights": [
                     {
                         "key": keys[w.birth],
-                        "gradient": None if w.gradient is None else w.gradient.tolist(),
-                        "largest": 0.0 if w.gradient is None else float(abs(w.gradient).max()),
+                        "strengths": None if w.gradient is None else _strengths(w.gradient),
                     }
                     for w in self.network.weights
                 ],
@@ -184,6 +189,8 @@ class Player:
         trace = self._trace
         if len(trace.nodes) > PATHS:
             return {}
+        hooked = [step.name for step in trace.backward if isinstance(step, HookStep)]
+        note = f"No sum of products of slopes: {hooks_of(hooked)} changed it." if hooked else ""
         listed: dict[str, Any] = {}
         for box in scene.picture.nodes:
             tensor = next((n for n in trace.nodes if n.birth == box.source), None)
@@ -191,7 +198,7 @@ class Player:
                 continue
             paths = find_paths(trace.root, tensor, trace.nodes)
             lines = []
-            for path in paths.listed:
+            for path in paths.listed if not hooked else ():
                 trail = " ← ".join(trace.named[node.birth] for node in path.nodes)
                 gives = gradient_text(path.contribution)[0]
                 if path.factors is not None:
@@ -205,6 +212,7 @@ class Player:
                 )
             listed[box.key] = {
                 "count": paths.count,
+                "note": note,
                 "lines": lines,
                 "total": numbers(trace.totals[tensor.birth], 16),
             }
@@ -272,6 +280,10 @@ def _beat(beat: Beat) -> dict[str, Any]:
         "map": None if total is None or total.size < 2 else table(total),
         "exact": None if total is None or total.size > 64 else _exact(total.ravel().tolist()),
     }
+
+
+def _strengths(gradient: Array) -> list[list[Any]]:
+    return [_exact(row) for row in neurons.strengths(gradient).round(4).tolist()]
 
 
 def _exact(values: list[Any]) -> list[Any]:

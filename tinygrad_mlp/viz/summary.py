@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from tinygrad_mlp.graph import module_path
 from tinygrad_mlp.origin import Scope
-from tinygrad_mlp.steps import BackwardStep, SeedStep
+from tinygrad_mlp.steps import BackwardStep, HookStep, SeedStep
 from tinygrad_mlp.viz.fold import chain_of
 from tinygrad_mlp.viz.labels import clean, gradient_text, plural
 
@@ -26,12 +26,12 @@ class Summary:
 
 
 def summarised(
-    steps: Sequence[SeedStep | BackwardStep], depth: int | None
-) -> list[SeedStep | BackwardStep | Summary]:
-    """Join the steps of each module call below `depth`; None joins nothing."""
+    steps: Sequence[SeedStep | HookStep | BackwardStep], depth: int | None
+) -> list[SeedStep | HookStep | BackwardStep | Summary]:
+    """Join the steps of each module call below `depth`; None joins nothing. Hooks stand alone."""
     if depth is None:
         return list(steps)
-    result: list[SeedStep | BackwardStep | Summary] = []
+    result: list[SeedStep | HookStep | BackwardStep | Summary] = []
     inside: list[BackwardStep] = []
     call: Scope = None
 
@@ -46,7 +46,8 @@ def summarised(
         if own is not call:
             close()
             call = own
-        if own is None or isinstance(step, SeedStep):
+        if own is None or isinstance(step, SeedStep | HookStep):
+            close()
             result.append(step)
         else:
             inside.append(step)

@@ -6,7 +6,8 @@ decided in `scenes.py`; every number and formula comes from `steps.py`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,7 @@ from tinygrad_mlp.origin import place
 from tinygrad_mlp.steps import (
     BackwardStep,
     ForwardStep,
+    HookStep,
     SeedStep,
     backward_steps,
     forward_steps,
@@ -68,7 +70,7 @@ class Trace:
     named: Mapping[int, str]
     words: Words
     forward: tuple[ForwardStep, ...]
-    backward: tuple[SeedStep | BackwardStep, ...]
+    backward: tuple[SeedStep | HookStep | BackwardStep, ...]
     totals: Mapping[int, Array]
 
 
@@ -81,7 +83,7 @@ def trace_of(root: Tensor) -> Trace:
     backward = tuple(backward_steps(root, gradient=gradient, named=named))
     totals: dict[int, Array] = {}
     for step in backward:
-        node = step.node if isinstance(step, SeedStep) else step.x
+        node = step.x if isinstance(step, BackwardStep) else step.node
         totals[node.birth] = step.total
     words = Words(named, named[root.birth], 4, letters(nodes, named))
     return Trace(root, nodes, named, words, forward, backward, totals)
@@ -131,7 +133,7 @@ def arrivals(
     """Where the backward pass begins: at the loss, or at what leaves a module."""
     name = trace.words.root
     if trace.root.birth in births:
-        seed = trace.totals[trace.root.birth]
+        seed = trace.backward[0].total
         start = "1" if trace.root.size == 1 else "1 for every entry"
         partial, value = trace.words.partial(name), trace.words.value(seed)
         yield Beat(
@@ -173,39 +175,27 @@ class _Flow:
 
 def backward_beats(
     trace: Trace,
-    steps: Sequence[SeedStep | BackwardStep],
+    steps: Sequence[SeedStep | HookStep | BackwardStep],
     keys: Mapping[int, str],
     picture: Picture,
 ) -> Iterator[Beat]:
     """One beat per arrow along which a gradient flows, in the order of the backward pass."""
-    flows: dict[tuple[object, ...], _Flow] = {}
     folded = {n.key for n in picture.nodes if n.kind in {Kind.MODULE, Kind.FOLD}}
-    for step in steps:
-        if isinstance(step, SeedStep):
-            continue
-        head, tail = keys[step.node.birth], keys[step.x.birth]
-        if head == tail:
-            continue
-        key = (head, step.x.birth) if head in folded else (head, step.x.birth, step.i)
-        flow = flows.pop(key, None)
-        if flow is None:
-            flows[key] = _Flow([step], step.contribution)
-        else:  # told where the last of its steps is
-            flow.steps.append(step)
-            flow.contribution = flow.contribution + step.contribution
-            flows[key] = flow
+    shown = {n.source for n in picture.nodes}
+    flows = _flows(steps, keys, folded, shown)
     edges = {(e.tail, e.head, e.operand): k for k, e in enumerate(picture.edges)}
     anyone = {(e.tail, e.head): k for k, e in enumerate(picture.edges)}
-    parts: dict[int, int] = {}
+    parts = Counter(flow.steps[0].x.birth for flow in flows if isinstance(flow, _Flow))
     sums: dict[int, tuple[int, Array]] = {}
-    for flow in flows.values():
-        birth = flow.steps[0].x.birth
-        parts[birth] = parts.get(birth, 0) + 1
-    for flow in flows.values():
+    for flow in flows:
+        if isinstance(flow, HookStep):
+            yield _hook(trace.words, flow, keys[flow.node.birth])
+            continue
         step = flow.steps[-1]
         head, tail = keys[step.node.birth], keys[step.x.birth]
         part, total = sums.get(step.x.birth, (0, None))
-        total = flow.contribution if total is None else total + flow.contribution
+        with np.errstate(all="ignore"):
+            total = flow.contribution if total is None else total + flow.contribution
         sums[step.x.birth] = part + 1, np.asarray(total)
         formula = _rule(trace.words, step, part) if head not in folded else None
         yield Beat(
@@ -219,6 +209,48 @@ def backward_beats(
             total=np.asarray(total),
             alone=part == 0,
         )
+
+
+def _flows(
+    steps: Sequence[SeedStep | HookStep | BackwardStep],
+    keys: Mapping[int, str],
+    folded: Container[str],
+    shown: Container[int],
+) -> list[_Flow | HookStep]:
+    """What flows between boxes, in order; and the hooks of tensors that have a box."""
+    flows: dict[tuple[object, ...], _Flow | HookStep] = {}
+    for step in steps:
+        if isinstance(step, HookStep):
+            if step.node.birth in shown:
+                flows[("hook", step.node.birth)] = step
+            continue
+        if isinstance(step, SeedStep) or keys[step.node.birth] == keys[step.x.birth]:
+            continue
+        head = keys[step.node.birth]
+        key = (head, step.x.birth) if head in folded else (head, step.x.birth, step.i)
+        flow = flows.pop(key, None)
+        if isinstance(flow, _Flow):  # told where the last of its steps is
+            flow.steps.append(step)
+            with np.errstate(all="ignore"):
+                flow.contribution = flow.contribution + step.contribution
+            flows[key] = flow
+        else:
+            flows[key] = _Flow([step], step.contribution)
+    return list(flows.values())
+
+
+def _hook(words: Words, step: HookStep, key: str) -> Beat:
+    """A hook changed the gradient of a box: no arrow, but a new number."""
+    left, right = words.partial(step.name), words.value(step.total)
+    return Beat(
+        phase="backward",
+        at=key,
+        to=key,
+        say=f"A hook of {step.name} changes its gradient.",
+        formula=Math(f"{left.text} = {right.text}", f"{left.latex} = {right.latex}"),
+        numbers=f"before {gradient_text(step.before)[0]}, now {gradient_text(step.total)[0]}",
+        total=step.total,
+    )
 
 
 def _rule(words: Words, step: BackwardStep, part: int) -> Math:

@@ -21,7 +21,7 @@ from tinygrad_mlp.symbol import Symbol, latex_name
 from tinygrad_mlp.viz.document import Math
 from tinygrad_mlp.viz.labels import number, numbers, shape_text
 
-__all__ = ["Words", "difference_quotients", "latex_numbers", "tex"]
+__all__ = ["Words", "difference_quotients", "hooks_of", "latex_numbers", "tex"]
 
 MOST = 16
 """So many numbers of an array are written."""
@@ -176,6 +176,17 @@ class Words:
             plain.append(f"({shown.text})" if negative else shown.text)
             latex.append(rf"\left({shown.latex}\right)" if negative else shown.latex)
         return Math(" × ".join(plain), r" \times ".join(latex))
+
+
+def hooks_of(names: Sequence[str]) -> str:
+    """Who changed gradients.
+
+    >>> hooks_of(["h"]), hooks_of(["h", "w"])
+    ('a hook of h', 'hooks of h and w')
+    """
+    if len(names) == 1:
+        return f"a hook of {names[0]}"
+    return f"hooks of {', '.join(names[:-1])} and {names[-1]}"
 
 
 CHECKED = 200

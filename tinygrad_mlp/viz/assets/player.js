@@ -115,7 +115,7 @@
       });
     });
     data.neurons.weights.forEach((weight, k) => {
-      const live = known.gradient.has(weight.key) && weight.gradient;
+      const live = known.gradient.has(weight.key) && weight.strengths;
       root.querySelectorAll(`.weight[data-key="w${k}"]`).forEach((line) => {
         if (!line.dataset.look) {
           line.dataset.look = `${line.getAttribute("class")}|${line.getAttribute("stroke-width")}`;
@@ -127,9 +127,11 @@
           return;
         }
         const [row, column] = line.dataset.at.split(",").map(Number);
-        const x = weight.gradient[row][column] / (weight.largest || 1);
-        line.setAttribute("class", `weight live ${x > 0 ? "plus" : x < 0 ? "minus" : "none"}`);
-        line.setAttribute("stroke-width", (0.8 + 4.2 * Math.abs(x)).toFixed(1));
+        const x = weight.strengths[row][column]; // a word, if it is no finite number
+        const bad = typeof x !== "number";
+        const sign = bad ? "bad" : x > 0 ? "plus" : x < 0 ? "minus" : "none";
+        line.setAttribute("class", `weight live ${sign}`);
+        line.setAttribute("stroke-width", bad ? "3" : (0.8 + 4.2 * Math.abs(x)).toFixed(1));
       });
     });
   }
@@ -234,7 +236,7 @@
     byId("paths").hidden = false;
     byId("paths-count").textContent =
       paths.count === 1 ? "1 path reaches it." : `${paths.count} paths reach it; they add.`;
-    byId("paths-sum").textContent = `Together: ${paths.total}`;
+    byId("paths-sum").textContent = [paths.note, `Together: ${paths.total}`].join(" ").trim();
     byId("paths-list").replaceChildren(...paths.lines.map((line) => {
       const li = document.createElement("li");
       li.textContent = line.say;
