@@ -103,13 +103,74 @@ def test_adam(name, dtype, seed, lr, betas, weight_decay, amsgrad, groups):
 
 
 @both_dtypes
-@given(seed=seeds, limit=st.sampled_from([0.1, 2.0, 100.0]), by_value=st.booleans())
-def test_clipping(dtype, seed, limit, by_value):
+@given(
+    seed=seeds,
+    lr=rates,
+    lr_decay=st.sampled_from([0.0, 0.1]),
+    weight_decay=decays,
+    begin=st.sampled_from([0.0, 0.5]),
+    groups=st.booleans(),
+)
+def test_adagrad(dtype, seed, lr, lr_decay, weight_decay, begin, groups):
+    args = (lr, lr_decay, weight_decay, begin)
+    run(
+        lambda p: optim.Adagrad(p, *args),
+        lambda p: torch.optim.Adagrad(p, *args),
+        dtype, seed, groups,
+    )  # fmt: skip
+
+
+@both_dtypes
+@given(
+    seed=seeds,
+    lr=rates,
+    betas=st.sampled_from([(0.9, 0.999), (0.5, 0.8)]),
+    weight_decay=decays,
+    decay=st.sampled_from([0.004, 0.1]),
+    decoupled=st.booleans(),
+    groups=st.booleans(),
+)
+def test_nadam(dtype, seed, lr, betas, weight_decay, decay, decoupled, groups):
+    args = (lr, betas, 1e-8, weight_decay, decay, decoupled)
+    run(
+        lambda p: optim.NAdam(p, *args),
+        lambda p: torch.optim.NAdam(p, *args),
+        dtype, seed, groups,
+    )  # fmt: skip
+
+
+@both_dtypes
+@given(
+    seed=seeds,
+    lr=rates,
+    betas=st.sampled_from([(0.9, 0.999), (0.5, 0.8), (0.9, 0.6)]),
+    weight_decay=decays,
+    decoupled=st.booleans(),
+    groups=st.booleans(),
+)
+def test_radam(dtype, seed, lr, betas, weight_decay, decoupled, groups):
+    args = (lr, betas, 1e-8, weight_decay, decoupled)
+    run(
+        lambda p: optim.RAdam(p, *args),
+        lambda p: torch.optim.RAdam(p, *args),
+        dtype, seed, groups,
+    )  # fmt: skip
+
+
+@both_dtypes
+@given(
+    seed=seeds,
+    limit=st.sampled_from([0.1, 2.0, 100.0]),
+    kind=st.sampled_from([2.0, 1.0, 3.0, np.inf, None]),
+)
+def test_clipping(dtype, seed, limit, kind):
     def between(_mine, _other, a, b, step):
-        name = "clip_grad_value_" if by_value else "clip_grad_norm_"
-        mine = getattr(optim, name)(a, limit)
-        theirs = getattr(torch.nn.utils, name)(b, limit)
-        if not by_value:
+        if kind is None:
+            optim.clip_grad_value_(a, np.float64(limit))
+            torch.nn.utils.clip_grad_value_(b, limit)
+        else:
+            mine = optim.clip_grad_norm_(a, np.float64(limit), kind)
+            theirs = torch.nn.utils.clip_grad_norm_(b, limit, kind)
             close(np.asarray(mine), theirs, dtype)
 
     run(
@@ -124,6 +185,26 @@ def test_clipping_passes_over_what_has_no_gradient_and_may_come_before_any():
     assert optim.clip_grad_norm_([w, v], 1.0) == 2
     assert v.grad is None
     assert w.grad[0] == pytest.approx(1, abs=1e-5)
+
+
+def test_a_group_that_is_added_later():
+    rng = np.random.default_rng(0)
+    start = [rng.normal(size=shape) for shape in ((3, 2), (2,))]
+    a = [Tensor(x, requires_grad=True) for x in start]
+    b = [over(x).requires_grad_() for x in start]
+    mine, other = optim.Adam(a[:1], lr=0.1), torch.optim.Adam(b[:1], lr=0.1)
+    for step in range(6):
+        if step == 3:
+            mine.add_param_group({"params": a[1], "lr": 0.5})
+            other.add_param_group({"params": b[1], "lr": 0.5})
+        for p, q in zip(a, b, strict=True):
+            g = rng.normal(size=p.shape)
+            p.grad, q.grad = g, over(g)
+        mine.param_groups[0]["lr"] = other.param_groups[0]["lr"] = 0.1 / (step + 1)
+        mine.step()
+        other.step()
+        for p, q in zip(a, b, strict=True):
+            close(p.data, q)
 
 
 # -- schedules -------------------------------------------------------------------------------
@@ -188,6 +269,9 @@ def test_constant(factor):
         ("RMSprop", {"lr": 0.1, "momentum": 0.9, "centered": True}),
         ("Adam", {"lr": 0.1, "amsgrad": True}),
         ("AdamW", {"lr": 0.1}),
+        ("Adagrad", {"lr": 0.1}),
+        ("NAdam", {"lr": 0.1}),
+        ("RAdam", {"lr": 0.1}),
     ],
 )
 def test_state_has_the_names_of_pytorch_and_loads_both_ways(name, options):

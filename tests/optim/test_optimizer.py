@@ -211,3 +211,103 @@ def test_numbers_of_the_state_are_tensors_of_zero_dimensions():
     (state,) = optimizer.groups[0].state
     assert {type(t) for t in state.values()} == {Tensor}
     assert state["step"].shape == ()
+
+
+# -- numbers of NumPy's ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda p, lr: optim.SGD(p, lr),
+        lambda p, lr: optim.SGD(p, lr, momentum=np.float64(0.9), weight_decay=np.float64(0.1)),
+        lambda p, lr: optim.Adam(p, lr, betas=(np.float64(0.9), np.float64(0.99))),
+        lambda p, lr: optim.RMSprop([{"params": p, "lr": np.array(lr)}], eps=np.float64(1e-8)),
+    ],
+)
+def test_numbers_of_numpy_leave_float32_weights_float32(make):
+    w = Tensor(np.ones(2, np.float32), requires_grad=True)
+    optimizer = make([w], np.float64(0.1))
+    for set_rate in (
+        lambda: None,
+        lambda: setattr(optimizer, "lr", np.float64(0.1)),
+        lambda: setattr(optimizer.groups[0], "lr", np.float64(0.1)),
+        lambda: optimizer.load_state_dict(
+            {**(s := optimizer.state_dict()),
+             "param_groups": [{**s["param_groups"][0], "lr": np.float64(0.1)}]}
+        ),
+    ):  # fmt: skip
+        set_rate()
+        assert type(optimizer.lr) is float
+        w.grad = np.ones(2, np.float32)
+        optimizer.step()
+        assert w.dtype == np.float32
+
+
+def test_a_step_that_would_change_the_dtype_says_whose_fault_it_is():
+    w = Tensor(np.ones(2, np.float32), requires_grad=True)
+    optimizer = optim.Adam([w], lr=0.1)
+    w.grad = np.ones(2)
+    with pytest.raises(UsageError, match=r"its gradient is float64.*p.grad = g.astype\(p.dtype\)"):
+        optimizer.step()
+    optimizer = optim.Adam([w], lr=Tensor(0.1))
+    w.grad = np.ones(2, np.float32)
+    with pytest.raises(UsageError, match=r"its step gives float64.*optimizer.lr = 0.1"):
+        optimizer.step()
+    assert w.dtype == np.float32
+
+
+# -- groups that are added, and groups by PyTorch's names ------------------------------------
+
+
+def test_a_group_is_added_whole_or_not_at_all():
+    a, b = weights([1.0], [1.0])
+    optimizer = optim.SGD([a], lr=0.1)
+    for wrong, text in (
+        ([b], "got a list"),
+        ({"params": [a]}, "twice"),
+        ({"params": [b], "lr": -1.0}, "lr=-1.0"),
+        ({"params": [b], "Lr": 1.0}, "a group sets Lr"),
+    ):
+        with pytest.raises(UsageError, match=text):
+            optimizer.add_param_group(wrong)
+    assert len(optimizer.groups) == 1
+    optimizer.add_param_group({"params": [b], "lr": 0.5})
+    a.grad, b.grad = np.ones(1), np.ones(1)
+    optimizer.step()
+    assert (a.item(), b.item()) == (0.9, 0.5)
+    optimizer.zero_grad()
+    assert b.grad is None
+    assert optimizer.state_dict()["param_groups"][1] == {
+        **optimizer.defaults, "lr": 0.5, "params": [1],
+    }  # fmt: skip
+
+
+def test_a_group_answers_like_one_of_pytorch():
+    optimizer = optim.SGD(weights([1.0]), lr=0.1)
+    for group in optimizer.param_groups:
+        group["lr"] = group["lr"] / 2
+    assert optimizer.lr == 0.05
+    assert len(optimizer.param_groups[0]["params"]) == 1
+    with pytest.raises(UsageError, match=r"a group has no 'Lr'.*It has lr, momentum"):
+        optimizer.param_groups[0]["Lr"] = 1
+
+
+def test_clipping_refuses_what_is_no_length():
+    with pytest.raises(UsageError, match="max_norm=-1"):
+        optim.clip_grad_norm_(weights(1.0), -1)
+    with pytest.raises(UsageError, match="norm_type=0"):
+        optim.clip_grad_norm_(weights(1.0), 1, 0)
+    assert optim.clip_grad_norm_(weights(1.0), 1.0, np.inf) == 0
+
+
+def test_lion_is_its_paper_for_ten_steps():
+    (w,) = weights([1.0, -2.0, 0.0])
+    optimizer = optim.Lion([w], lr=0.01, betas=(0.9, 0.99), weight_decay=0.1)
+    p, m = w.data.copy(), np.zeros(3)
+    for i in range(10):
+        w.grad = g = np.cos(np.arange(3.0) + i)
+        optimizer.step()
+        p = p - 0.01 * (np.sign(0.9 * m + 0.1 * g) + 0.1 * p)
+        m = 0.99 * m + 0.01 * g
+        assert np.allclose(w.data, p, rtol=0, atol=1e-15)

@@ -8,16 +8,21 @@ from __future__ import annotations
 
 from tinygrad_mlp.optim.adaptive import Adam, AdamW, RMSprop
 from tinygrad_mlp.optim.clipping import clip_grad_norm_, clip_grad_value_
-from tinygrad_mlp.optim.optimizer import Group, Optimizer, State, hyper, uses
+from tinygrad_mlp.optim.optimizer import Group, Optimizer, State, hyper
 from tinygrad_mlp.optim.schedules import Schedule, constant, cosine, step_decay, warm_up
 from tinygrad_mlp.optim.sgd import SGD
+from tinygrad_mlp.optim.variants import Adagrad, Lion, NAdam, RAdam
 
 __all__ = [
     "SGD",
+    "Adagrad",
     "Adam",
     "AdamW",
     "Group",
+    "Lion",
+    "NAdam",
     "Optimizer",
+    "RAdam",
     "RMSprop",
     "Schedule",
     "State",
@@ -27,6 +32,5 @@ __all__ = [
     "cosine",
     "hyper",
     "step_decay",
-    "uses",
     "warm_up",
 ]

@@ -13,7 +13,7 @@ import numpy as np
 
 from tinygrad_mlp.ops import Array
 from tinygrad_mlp.optim.groups import Ranges
-from tinygrad_mlp.optim.optimizer import Group, Optimizer, State, hyper, uses
+from tinygrad_mlp.optim.optimizer import Group, Optimizer, State, hyper
 
 __all__ = ["Adam", "AdamW", "RMSprop"]
 
@@ -81,13 +81,13 @@ class RMSprop(Optimizer):
         state = {"step": np.zeros((), np.float32), "square_avg": np.zeros_like(p)}
         if group.centered:
             state["grad_avg"] = np.zeros_like(p)
-        if uses(group, "momentum"):
+        if group.momentum:
             state["momentum_buffer"] = np.zeros_like(p)
         return state
 
     def update(self, p: Array, g: Array, state: State, group: Group) -> tuple[Array, State]:
         """One step of one parameter."""
-        if uses(group, "weight_decay"):
+        if group.weight_decay:
             g = g + hyper(group, "weight_decay") * p
         alpha = hyper(group, "alpha")
         s = alpha * state["square_avg"] + (1 - alpha) * (g * g)
@@ -96,7 +96,7 @@ class RMSprop(Optimizer):
             new["grad_avg"] = alpha * state["grad_avg"] + (1 - alpha) * g
             s = s - new["grad_avg"] * new["grad_avg"]
         step = g / (np.sqrt(s) + hyper(group, "eps"))
-        if uses(group, "momentum"):
+        if group.momentum:
             step = hyper(group, "momentum") * state["momentum_buffer"] + step
             new["momentum_buffer"] = step
         return p - hyper(group, "lr") * step, new
@@ -170,7 +170,7 @@ class Adam(Optimizer):
         """One step of one parameter."""
         beta1, beta2 = group.betas
         lr = hyper(group, "lr")
-        if uses(group, "weight_decay"):
+        if group.weight_decay:
             if self.decoupled:
                 p = p * (1 - lr * hyper(group, "weight_decay"))
             else:

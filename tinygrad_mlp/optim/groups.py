@@ -9,6 +9,8 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import numpy as np
+
 from tinygrad_mlp.errors import UsageError
 from tinygrad_mlp.graph import describe
 from tinygrad_mlp.nn import Module
@@ -21,24 +23,57 @@ Ranges: TypeAlias = Mapping[str, tuple[float, str]]
 
 
 class Group:
-    """Parameters that share their numbers: ``group.lr`` and the like, and ``group.params``."""
+    """Parameters that share their numbers: ``group.lr`` and the like, and ``group.params``.
+
+    A number of NumPy's becomes one of Python's when it is assigned: a ``np.float64`` times
+    float32 weights would be float64.
+
+    >>> group = Group([], lr=np.float64(0.1))
+    >>> group.lr
+    0.1
+    """
 
     params: list[Tensor]
     state: list[dict[str, Tensor]]
+    among: int
+    """How many groups the optimiser has: a compiled step sees it change, and is made anew."""
 
     if TYPE_CHECKING:  # the numbers are the method's; a real one would make reading them slow
 
         def __getattr__(self, name: str) -> Any: ...
-        def __setattr__(self, name: str, value: Any) -> None: ...
 
     def __init__(self, params: list[Tensor], **numbers: Any) -> None:
         self.params = params
         for name, value in numbers.items():
             setattr(self, name, value)
 
+    @property
+    def numbers(self) -> dict[str, Any]:
+        """The numbers by name."""
+        return {k: v for k, v in vars(self).items() if k not in {"params", "state", "among"}}
+
+    def __getitem__(self, name: str) -> Any:
+        """What a group holds, as from PyTorch's: ``group["lr"]``."""
+        return vars(self)[name]
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        if name not in vars(self):
+            raise UsageError(f"a group has no {name!r}", fix=f"It has {', '.join(self.numbers)}.")
+        setattr(self, name, value)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, _plain(value))
+
     def __repr__(self) -> str:
         listed = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
         return f"Group({listed})"
+
+
+def _plain(value: Any) -> Any:
+    """A number of NumPy's, also in a pair such as betas, as one of Python's; the rest as it is."""
+    if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0):
+        return value.item()
+    return tuple(map(_plain, value)) if isinstance(value, tuple) else value
 
 
 def make_groups(params: Any, numbers: Mapping[str, Any]) -> Iterator[Group]:

@@ -25,15 +25,10 @@ from tinygrad_mlp.optim.groups import Group, Ranges, check_ranges, make_groups, 
 from tinygrad_mlp.origin import place, user_site
 from tinygrad_mlp.tensor import Tensor
 
-__all__ = ["Group", "Optimizer", "State", "hyper", "uses"]
+__all__ = ["Group", "Optimizer", "State", "hyper"]
 
 State: TypeAlias = Mapping[str, Array]
 """What a method remembers of one parameter, by name."""
-
-
-def uses(owner: Any, name: str) -> bool:
-    """Whether a number of an optimiser is other than zero: the steps of a method may differ."""
-    return bool(getattr(owner, name))
 
 
 class Optimizer:
@@ -63,22 +58,56 @@ class Optimizer:
     """
 
     groups: list[Group]
+    defaults: dict[str, Any]
+    """The numbers that it was made with, which a group has unless it sets its own."""
 
     ranges: ClassVar[Ranges] = {"lr": (math.inf, "0.01")}
     """Numbers that must be from 0 to below a bound, with that bound and a usual value."""
 
     def __init__(self, params: Any, **numbers: Any) -> None:
-        self.groups = list(make_groups(params, numbers))
-        self._params = [p for group in self.groups for p in group.params]
-        refuse_repeats(self._params)
-        for group in self.groups:
-            check_ranges(type(self).__name__, group, self.ranges)
+        self.defaults = numbers
+        self.groups = []
+        self._params: list[Tensor] = []
+        self._pairs: list[tuple[Group, list[tuple[Tensor, dict[str, Tensor]]]]] = []
         self._misses: alarms.Misses = {}
-        for group in self.groups:
+        self._take(list(make_groups(params, numbers)))
+
+    def add_param_group(self, group: Mapping[str, Any]) -> None:
+        """Move more parameters from now on.
+
+        Args:
+            group: ``"params"``, and the numbers that are different there.
+
+        Raises:
+            UsageError: As when an optimiser is made; nothing has been added then.
+
+        >>> from tinygrad_mlp import nn, optim
+        >>> model = nn.MLP(2, [5], 1)
+        >>> optimizer = optim.SGD(model[2].parameters(), lr=0.1)
+        >>> optimizer.add_param_group({"params": model[0].parameters(), "lr": 0.01})
+        >>> [group["lr"] for group in optimizer.param_groups]
+        [0.1, 0.01]
+        """
+        if not isinstance(group, Mapping):
+            raise UsageError(
+                f"add_param_group() got a {type(group).__name__}",
+                fix='Pass a dict: {"params": layer.parameters(), "lr": 0.01}.',
+            )
+        self._take(list(make_groups([group], self.defaults)))
+
+    def _take(self, groups: list[Group]) -> None:
+        """Check groups, and make what is remembered of their parameters."""
+        params = [p for group in groups for p in group.params]
+        refuse_repeats([*self._params, *params])
+        for group in groups:
+            check_ranges(type(self).__name__, group, self.ranges)
+        for group in groups:
             group.state = [_kept(self.init(p.data, group)) for p in group.params]
-        self._pairs = [
-            (group, list(zip(group.params, group.state, strict=True))) for group in self.groups
-        ]
+        self.groups += groups
+        self._params += params
+        self._pairs += [(g, list(zip(g.params, g.state, strict=True))) for g in groups]
+        for group in self.groups:
+            group.among = len(self.groups)
 
     # -- the method: pure functions ----------------------------------------------------------
 
@@ -93,7 +122,9 @@ class Optimizer:
             p: The parameter's array.
             g: Its gradient, of the same shape and dtype.
             state: What `init` or the last `update` gave.
-            group: The numbers, to be read with ``hyper(group, "lr")``.
+            group: The numbers. What enters the formula is read with ``hyper(group, "lr")``, so
+                that a compiled step sees it change; what decides which formula it is, a flag or
+                ``if group.momentum:``, is read as it stands, and the step is compiled anew.
         """
         raise UsageError(
             f"{type(self).__name__} cannot step",
@@ -141,7 +172,7 @@ class Optimizer:
         except KeyError as error:
             raise self._forgotten(error) from error
         if new_p.dtype != p.dtype:
-            raise _other_dtype(p, state)
+            raise _other_dtype(p, g, new_p.dtype, state)
         p.data = new_p
         for name, t in state.items():
             t.data = new[name]
@@ -175,6 +206,11 @@ class Optimizer:
         )
 
     @property
+    def param_groups(self) -> list[Group]:
+        """`groups`, by PyTorch's name; ``param_groups[0]["lr"]`` is ``groups[0].lr``."""
+        return self.groups
+
+    @property
     def lr(self) -> Any:
         """The learning rate of the first group; assigning sets that of every group."""
         return self.groups[0].lr
@@ -202,7 +238,7 @@ class Optimizer:
                 if state
             },
             "param_groups": [
-                {**_numbers(group), "params": [next(numbers) for _ in group.params]}
+                {**group.numbers, "params": [next(numbers) for _ in group.params]}
                 for group in self.groups
             ],
         }
@@ -225,12 +261,12 @@ class Optimizer:
             for name, t in state.items():
                 t.data = np.asarray(values["state"][i][name]).astype(t.dtype)
         for group, theirs in zip(self.groups, values["param_groups"], strict=True):
-            for name in _numbers(group):
+            for name in group.numbers:
                 setattr(group, name, theirs[name])
 
     def __repr__(self) -> str:
         numbers = [
-            ", ".join(f"{name}={value}" for name, value in _numbers(group).items())
+            ", ".join(f"{name}={value}" for name, value in group.numbers.items())
             for group in self.groups
         ]
         return f"{type(self).__name__}({'; '.join(numbers)})"
@@ -240,17 +276,24 @@ def _kept(state: State) -> dict[str, Tensor]:
     return {name: Tensor(value, copy=False) for name, value in state.items()}
 
 
-def _other_dtype(p: Tensor, state: dict[str, Tensor]) -> UsageError:
-    kinds = ", ".join(sorted({str(t.dtype) for t in state.values() if t.dtype != p.dtype}))
+def _other_dtype(p: Tensor, g: Array, new: Any, state: dict[str, Tensor]) -> UsageError:
+    """The error for a step that would change the dtype of a parameter: whose fault it is."""
+    kinds = {str(t.dtype) for name, t in state.items() if name != "step"}
+    others = kinds - {str(p.dtype)}
+    if others:
+        cause = f"what the optimiser remembers of it is {', '.join(sorted(others))}"
+        fix = "Make the optimiser after model.astype(...)."
+    elif g.dtype != p.dtype:
+        cause = f"its gradient is {g.dtype}"
+        fix = "Assign p.grad = g.astype(p.dtype)."
+    else:
+        cause = f"its step gives {new}"
+        fix = "Let lr and the like be plain numbers: optimizer.lr = 0.1."
     return UsageError(
-        f"{describe(p)} is {p.dtype}, and what the optimiser remembers of it is {kinds}",
+        f"{describe(p)} is {p.dtype}, and {cause}",
         why="the step would change the dtype of the parameter",
-        fix="Make the optimiser after model.astype(...).",
+        fix=fix,
     )
-
-
-def _numbers(group: Group) -> dict[str, Any]:
-    return {k: v for k, v in vars(group).items() if k not in {"params", "state"}}
 
 
 def _differences(
@@ -264,7 +307,7 @@ def _differences(
     for i, (group, numbers) in enumerate(zip(groups, their_groups, strict=True)):
         if len(group.params) != len(numbers.get("params", [])):
             yield f"group {i}: {len(group.params)} parameters here, {len(numbers['params'])} there"
-        for name in _numbers(group).keys() - numbers.keys():
+        for name in group.numbers.keys() - numbers.keys():
             yield f"group {i}: {name} is missing"
     for i, state in enumerate(states):
         for name, t in state.items():

@@ -13,7 +13,7 @@ import numpy as np
 from tinygrad_mlp.errors import UsageError
 from tinygrad_mlp.ops import Array, scalar
 from tinygrad_mlp.optim.groups import Ranges
-from tinygrad_mlp.optim.optimizer import Group, Optimizer, State, hyper, uses
+from tinygrad_mlp.optim.optimizer import Group, Optimizer, State, hyper
 
 __all__ = ["SGD"]
 
@@ -81,9 +81,9 @@ class SGD(Optimizer):
 
     def init(self, p: Array, group: Group) -> State:
         """The running sum of gradients, and the count of steps where the first one is special."""
-        if not uses(group, "momentum"):
+        if not group.momentum:
             return {}
-        if not uses(group, "dampening"):
+        if not group.dampening:
             return {"momentum_buffer": np.zeros_like(p)}
         return {"momentum_buffer": np.zeros_like(p), "step": np.zeros((), p.dtype)}
 
