@@ -16,7 +16,7 @@ import tinygrad_mlp as tg
 from tests.conftest import needs, needs_program
 from tests.viz.graphs import EVIL, GRAPHS, hostile, named, network, residual, square, weight
 from tinygrad_mlp import nn
-from tinygrad_mlp.errors import MissingExtraError, ShapeError, UsageError
+from tinygrad_mlp.errors import IndexingError, MissingExtraError, ShapeError, UsageError
 from tinygrad_mlp.viz.labels import clean, width
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -52,6 +52,29 @@ def test_golden_levels(golden):
     golden("viz/residual.modules.txt", tg.draw(root, level="modules").text + "\n")
     golden("viz/residual.closed.txt", tg.draw(root, depth=0).text + "\n")
     golden("viz/square.backward.txt", tg.draw(square().root, backward=True).text + "\n")
+
+
+@pytest.mark.parametrize(
+    ("option", "says"),
+    [
+        ({"level": "layers"}, "level='layers'.*it is 'modules', 'ops' or 'neurons'"),
+        ({"level": "neuron"}, "level='neuron'.*Did you mean level='neurons'?"),
+        ({"direction": "up"}, "direction='up'.*it is 'right' or 'down'"),
+        ({"color": "gradients"}, "Did you mean color='gradient'?"),
+        ({"theme": "Dark"}, "theme='Dark'.*'auto', 'light' or 'dark'.*Did you mean theme='dark'?"),
+        ({"theme": None}, "theme=None"),
+    ],
+)
+def test_words_that_no_option_has_are_refused(option, says):
+    with pytest.raises(UsageError, match=".*".join(map(re.escape, says.split(".*")))):
+        tg.draw(square().root, **option)
+
+
+def test_a_sample_that_is_not_there_is_refused():
+    root = network().root
+    assert tg.draw(root, level="neurons", sample=-1).svg
+    with pytest.raises(IndexingError, match=r"the batch has 4 rows. Use sample=0 to sample=3"):
+        tg.draw(root, level="neurons", sample=4)
 
 
 @pytest.mark.parametrize("color", ["value", "gradient"])

@@ -16,7 +16,7 @@ from tests.conftest import needs
 from tests.test_steps import graphs
 from tests.viz.graphs import GRAPHS, hostile, many_paths, matrices, network, paths, weight
 from tinygrad_mlp import nn
-from tinygrad_mlp.errors import GraphError, UsageError
+from tinygrad_mlp.errors import GraphError, IndexingError, UsageError
 from tinygrad_mlp.formulas import op_table
 from tinygrad_mlp.ops import REGISTRY
 from tinygrad_mlp.viz.document import Formulas, Heading, Say
@@ -118,6 +118,38 @@ def test_at_looks_at_one_entry():
     graph.root.backward()
     row = next(line for line in text.splitlines() if "∂loss/∂W[1, 0]" in line)
     assert numbers_in(row.split("=")[1]) == [pytest.approx(graph.wrt.grad[1, 0], rel=1e-3)]
+
+
+@pytest.mark.parametrize(
+    ("at", "says"),
+    [
+        (7, "at=7 is no entry of 'W'.*its shape is (3, 2). Use at=(0, 0) to at=(2, 1)."),
+        ((3, 0), "at=(3, 0) is no entry of 'W'"),
+        ((0, -3), "at=(0, -3) is no entry of 'W'"),
+        ((0, 1.0), "at=(0, 1.0) is no entry"),
+        ((True, 0), "at=(True, 0) is no entry"),
+        (slice(None), "at=slice(None, None, None) is no entry"),
+    ],
+)
+def test_an_entry_that_is_none_is_refused_by_name(at, says):
+    graph = matrices()
+    pattern = ".*".join(map(re.escape, says.split(".*")))
+    with pytest.raises(IndexingError, match=pattern):
+        tg.explain(graph.root, wrt=graph.wrt, at=at)
+
+
+def test_entries_of_numbers_and_vectors():
+    graph = paths()
+    with pytest.raises(IndexingError, match="Leave at= out"):
+        tg.explain(graph.root, wrt=graph.wrt, at=0)
+    w = weight([1.0, 2.0], "w")
+    assert "∂sum/∂w[-1]" in tg.explain((w * w).sum(), wrt=w, at=-1).text
+    with pytest.raises(IndexingError, match="Use at=0 to at=1"):
+        tg.explain((w * w).sum(), wrt=w, at=2)
+    with pytest.raises(UsageError, match=r"Write explain\(loss, wrt=w, at=1\)"):
+        tg.explain((w * w).sum(), at=1)
+    with pytest.raises(UsageError, match="wrt=w"):
+        tg.explain((w * w).sum(), wrt=w.data)
 
 
 # ------------------------------------------------------------------ the story

@@ -56,6 +56,8 @@ def test_histograms(ax, model):
     with pytest.raises(UsageError, match="no gradient"):
         plots.histograms(model, of="gradients")
     model(np.ones((3, 2))).sum().backward()
+    with pytest.raises(UsageError, match="Did you mean of='weights'"):
+        plots.histograms(model, of="weight")
     assert len(plots.histograms(model, of="gradients").get_legend().get_texts()) == 4
 
 

@@ -22,6 +22,7 @@ from tinygrad_mlp.program import CompiledStep, Program
 from tinygrad_mlp.tensor import Tensor
 from tinygrad_mlp.viz import neuron_pictures, neurons
 from tinygrad_mlp.viz.browser import show
+from tinygrad_mlp.viz.choice import check_choice
 from tinygrad_mlp.viz.dot import dot_source, render
 from tinygrad_mlp.viz.equations import read_program
 from tinygrad_mlp.viz.fold import Depth
@@ -35,6 +36,7 @@ from tinygrad_mlp.viz.text import text_tree
 __all__ = ["Drawing", "draw", "result_of"]
 
 Level: TypeAlias = Literal["modules", "ops", "neurons"]
+Direction: TypeAlias = Literal["right", "down"]
 
 
 def draw(
@@ -43,13 +45,13 @@ def draw(
     level: Level = "ops",
     depth: int | None = None,
     fold: bool | None = None,
-    direction: Literal["right", "down"] = "right",
+    direction: Direction = "right",
     theme: Theme = "auto",
     values: bool = True,
     grads: bool = True,
     shapes: bool = True,
     backward: bool = False,
-    color: Literal["value", "gradient"] = "value",
+    color: neurons.Color = "value",
     sample: int = 0,
     mark: Any = None,
 ) -> Drawing:
@@ -85,6 +87,9 @@ def draw(
         (also .dot, .html, .txt, and .png and .pdf through Graphviz), ``.open()`` shows it in a
         browser, and a notebook shows it by itself.
 
+    Raises:
+        UsageError: If `what` has no graph, or an option is none of its words.
+
     >>> import tinygrad_mlp as tg
     >>> w = tg.Tensor(3.0, requires_grad=True, name="w")
     >>> print(draw(w * w))
@@ -93,6 +98,10 @@ def draw(
     ├─ w  scalar  3  ∂ not computed yet
     └─ w, as above
     """
+    check_choice("level", level, Level)
+    check_choice("direction", direction, Direction)
+    check_choice("theme", theme, Theme)
+    check_choice("color", color, neurons.Color)
     down = direction == "down"
     if isinstance(what, Program | CompiledStep):
         if inputs or backward or mark is not None or level == "neurons":

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mlp.errors import GraphError, UsageError
+from tinygrad_mlp.errors import GraphError, IndexingError, UsageError
 from tinygrad_mlp.formulas import letters
 from tinygrad_mlp.graph import Node, ancestors, describe, held, names
 from tinygrad_mlp.ops import Array, Op
@@ -56,7 +56,7 @@ def explain(
         what: The result, usually a loss; or an op, of which formula, rules and an example are
             shown.
         wrt: The tensor whose gradient is explained; by default every leaf that needs one.
-        at: One entry of `wrt` to look at.
+        at: One entry of `wrt` to look at, an index: ``3``, or ``(1, 0)`` of a matrix.
         check: Put a finite difference beside the gradient.
         depth: Tell modules below this level in one step each.
         digits: How many significant digits are written.
@@ -70,6 +70,8 @@ def explain(
 
     Raises:
         GraphError: If `what` does not depend on `wrt`, or needs no gradient.
+        IndexingError: If `at` is no entry of `wrt`.
+        UsageError: If `what` is neither a tensor nor an op, or there is an `at` without `wrt`.
 
     >>> import tinygrad_mlp as tg
     >>> w = tg.Tensor(3.0, requires_grad=True, name="w")
@@ -94,6 +96,12 @@ def explain(
         raise UsageError(
             f"explain() of {type(what).__name__}", fix="Pass a tensor (a loss) or an op."
         )
+    if wrt is not None and not isinstance(wrt, Tensor):
+        raise UsageError(
+            f"explain(wrt=) of {type(wrt).__name__}", fix="Pass the tensor itself, as in wrt=w."
+        )
+    if at is not None:
+        _check_entry(wrt, at)
     nodes = ancestors(what, through_constants=True)
     known = {birth: clean(name) for birth, name in names(nodes).items()}
     between = _between(what, wrt, nodes)
@@ -113,6 +121,31 @@ def explain(
     contributions = _contributions(None if hooked else paths, backward, wrt)
     gradient = totals.get(wrt.birth) if wrt is not None else None
     return Explanation(tuple(blocks), what, contributions, gradient)
+
+
+def _check_entry(wrt: Tensor | None, at: Any) -> None:
+    """Refuse an `at` that is not one entry of `wrt`."""
+    if wrt is None:
+        raise UsageError(
+            f"at={at!r} without wrt=",
+            why="it is an entry of one tensor",
+            fix=f"Write explain(loss, wrt=w, at={at!r}).",
+        )
+    index = at if isinstance(at, tuple) else (at,)
+    whole = all(isinstance(i, int | np.integer) and not isinstance(i, bool) for i in index)
+    if whole and len(index) == wrt.ndim and all(
+        -n <= i < n for i, n in zip(index, wrt.shape, strict=True)
+    ):  # fmt: skip
+        return
+    last = tuple(n - 1 for n in wrt.shape)
+    entries = f"Use at={tuple(0 for _ in last)} to at={last}."
+    if wrt.ndim == 1:
+        entries = f"Use at=0 to at={last[0]}."
+    raise IndexingError(
+        f"at={at!r} is no entry of {describe(wrt)}",
+        why=f"its shape is {wrt.shape}",
+        fix=entries if wrt.ndim and wrt.size else "Leave at= out.",
+    )
 
 
 def _arrives(step: SeedStep | HookStep | BackwardStep) -> int:

@@ -10,17 +10,19 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 
-from tinygrad_mlp.errors import UsageError
+from tinygrad_mlp.errors import IndexingError, UsageError
 from tinygrad_mlp.graph import Node as Tensor
 from tinygrad_mlp.graph import ancestors, names
 from tinygrad_mlp.ops import Array
 from tinygrad_mlp.viz.labels import NOT_YET, clean, plural
 
-__all__ = ["SHOWN", "Layer", "Network", "Weights", "read_network", "strengths"]
+__all__ = ["SHOWN", "Color", "Layer", "Network", "Weights", "read_network", "strengths"]
+
+Color: TypeAlias = Literal["value", "gradient"]
 
 SHOWN = 12
 """Of a wider layer, so many neurons are drawn."""
@@ -67,7 +69,7 @@ class Network:
     title: str
     layers: tuple[Layer, ...]
     weights: tuple[Weights, ...]
-    color: Literal["value", "gradient"]
+    color: Color
     legend: str = ""
 
     @property
@@ -117,7 +119,7 @@ def strengths(matrix: Array) -> Array:
 def read_network(
     root: Tensor,
     *,
-    color: Literal["value", "gradient"] = "value",
+    color: Color = "value",
     sample: int = 0,
     totals: Mapping[int, Array] | None = None,
 ) -> Network:
@@ -131,6 +133,7 @@ def read_network(
 
     Raises:
         UsageError: If there are none, or they do not stand in a row.
+        IndexingError: If there is no such sample.
     """
     nodes = ancestors(root, through_constants=True)
     named = names(nodes)
@@ -184,7 +187,14 @@ def _readers(nodes: Sequence[Tensor]) -> dict[int, list[Tensor]]:
 def _row(array: Array, sample: int) -> Array:
     """The numbers of one sample."""
     array = np.asarray(array)
-    return array.reshape(-1, array.shape[-1])[sample]
+    rows = array.reshape(-1, array.shape[-1])
+    if not -len(rows) <= sample < len(rows):
+        raise IndexingError(
+            f"sample={sample}",
+            why=f"the batch has {plural(len(rows), 'row')}",
+            fix=f"Use sample=0 to sample={len(rows) - 1}." if len(rows) > 1 else "",
+        )
+    return rows[sample]
 
 
 def _inputs(first: Tensor, named: dict[int, str], sample: int) -> Layer:

@@ -7,7 +7,7 @@ takes ``ax=None``, returns the Axes, sets no global style and never calls ``show
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from tinygrad_mlp.autodiff import no_grad
 from tinygrad_mlp.errors import MissingExtraError, ShapeError, UsageError
 from tinygrad_mlp.ops import Array
 from tinygrad_mlp.tensor import Tensor
+from tinygrad_mlp.viz.choice import check_choice
 
 __all__ = [
     "GradientNorms",
@@ -131,14 +132,16 @@ def decision_boundary(
     return ax
 
 
-def histograms(
-    model: Any, *, of: Literal["weights", "gradients"] = "weights", bins: int = 40, ax: Any = None
-) -> Any:
+Quantity: TypeAlias = Literal["weights", "gradients"]
+
+
+def histograms(model: Any, *, of: Quantity = "weights", bins: int = 40, ax: Any = None) -> Any:
     """How the weights of every layer are spread, or their gradients.
 
     Raises:
         UsageError: If gradients are asked for before `backward` has run.
     """
+    check_choice("of", of, Quantity)
     arrays = {}
     for name, parameter in model.named_parameters():
         array = parameter.data if of == "weights" else parameter.grad
