@@ -101,6 +101,8 @@ def test_a_dtype_is_honoured_and_gradients_come_back_in_the_own_one(call, t):
         (lambda t: np.take(t, [9], mode="clip"), "np.take with mode='clip'"),
         (lambda t: np.linalg.norm(t, 2), "np.linalg.norm with ord=2 over 2 axes"),
         (lambda t: np.einsum(t, [0, 1], [0]), "subscripts"),
+        (lambda t: np.pad(t, 1, "reflect", reflect_type="odd"), 'np.pad with reflect_type="odd"'),
+        (lambda t: np.pad(t, 1, stat_length=2), "np.pad with stat_length="),
     ],
 )
 def test_what_has_no_meaning_is_refused_by_name(call, text, t):
@@ -124,6 +126,42 @@ def test_what_would_lose_the_history_is_refused_with_the_way_out(call, text, t):
     with pytest.raises(UsageError) as caught:
         call(t)
     assert text in re.sub(r" \(test_\w+\.py:\d+\)", "", str(caught.value))
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (lambda t: np.einsum("ij->ijk", t), "has 'k' in the result only"),
+        (lambda t: np.einsum("ij->ii", t), "has 'i' twice in the result"),
+        (lambda t: np.einsum("ij->...", t), "has '...' in the result only"),
+        (lambda t: np.einsum("i1->i", t), "einsum cannot read 'i1'"),
+        (lambda t: np.einsum("ij->i->j", t), "einsum cannot read 'i->j'"),
+        (lambda t: np.expand_dims(t, (0, 0)), "axis 0 is named twice in (0, 0)"),
+        (lambda t: np.sum(t, axis=(1, -1)), "axis 1 is named twice in (1, -1)"),
+        (lambda t: np.flip(t, (0, 0)), "axis 0 is named twice"),
+        (lambda t: t["a"], "'a' is no index of 't' of shape (2, 3)"),
+        (lambda t: t[1.0], "positions are whole numbers. Use 1, or // instead of /"),
+        (lambda t: t[: np.float64(1.5)], "positions are whole numbers. Use 1, or // instead of /"),
+        (lambda t: t[0, float("nan")], "Use a whole number."),
+        (lambda t: t[{1}], "{1} is no index of 't'"),
+    ],
+)
+def test_what_names_no_axis_or_entry_is_refused_in_words(call, text, t):
+    with pytest.raises((UsageError, IndexError)) as caught:
+        call(t)
+    assert text in re.sub(r" \(test_\w+\.py:\d+\)", "", str(caught.value))
+    assert caught.value.fix
+
+
+def test_positions_in_any_collection(t):
+    for key in (range(2), [1, 0], (slice(None), range(0, 3, 2)), ((0, 1), (2, 1))):
+        np.testing.assert_array_equal(t[key].data, A[key])
+
+
+def test_differences_join_nothing_that_is_not_given(t):
+    assert np.diff(t).inputs[0].inputs == (t,)
+    assert np.diff(t, prepend=0.0).inputs[0].inputs[0].op.name == "concatenate"
+    np.testing.assert_array_equal(np.roll(t, (1, 1), (1, 1)).data, np.roll(A, (1, 1), (1, 1)))
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,9 @@
-"""The mathematics: every op as one record, and nothing else.
+"""The mathematics: every op as one record, and what is composed of records.
+
+Derivatives are stated in records and nowhere else. What NumPy calls by a name of its own and is no
+op here (`np.median`, `np.tile`) is composed of records, so it has a derivative without a rule.
+`methods.py`, `operand.py` and `protocols.py` say how operators, methods and NumPy's functions
+become either.
 
 This room knows NumPy. It knows no tensor, no graph and no other room of the package (but the
 exceptions). Read `record.py` first: it says what a record is and who reads it.

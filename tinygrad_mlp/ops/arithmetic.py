@@ -23,6 +23,7 @@ __all__ = [
     "add",
     "cast",
     "constant_power",
+    "copy",
     "div",
     "mul",
     "neg",
@@ -95,6 +96,11 @@ positive = Op(
     domain=Domain(),
     doc="The same numbers, as another value.",
 )
+
+
+def copy(x: Array) -> Array:
+    """`positive`, which NumPy does not have for truth values."""
+    return x if x.dtype.kind == "b" else positive(x)
 
 
 def power_base(g: Array, y: Array, a: Array, b: Array) -> Array:

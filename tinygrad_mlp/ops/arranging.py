@@ -156,7 +156,8 @@ def roll(x: Array, shift: Any, axis: Any = None) -> Array:
     x = value(x)
     if axis is None:
         return reshape(roll(ravel(x), shift, 0), x.shape)
-    shifts, axes = np.broadcast_arrays(shift, places(axis, x))
+    named = [place(i, x) for i in (axis if isinstance(axis, Iterable) else (axis,))]
+    shifts, axes = np.broadcast_arrays(shift, named)  # an axis may be named twice: shifts add up
     for by, i in zip(shifts.tolist(), axes.tolist(), strict=True):
         cut = x.shape[i] - by % max(x.shape[i], 1)
         if 0 < cut < x.shape[i]:
@@ -187,16 +188,29 @@ def repeat(x: Array, repeats: Any, axis: Any = None) -> Array:
 
 
 @answers(np.pad)
-def pad(x: Array, pad_width: Any, mode: str = "constant", **options: Any) -> Array:
+def pad(
+    x: Array, pad_width: Any, mode: Any = "constant", constant_values: Any = 0, **options: Any
+) -> Array:
     """`x` with a border of zeros, of a number, or of its own entries."""
     x = value(x)
+    if options.pop("reflect_type", "even") != "even":
+        raise UnsupportedError(
+            'np.pad with reflect_type="odd"',
+            why="entries are copied, not mirrored at the value of the edge",
+            fix="Use 2 * edge - np.pad(t, …) where the border is.",
+        )
+    if options:
+        names = ", ".join(f"{name}=" for name in options)
+        raise UnsupportedError(
+            f"np.pad with {names}", why="it has no meaning here", fix="Leave the option out."
+        )
     if isinstance(pad_width, dict):
         pad_width = [pad_width.get(i, pad_width.get(i - x.ndim, 0)) for i in range(x.ndim)]
         pad_width = [(w, w) if isinstance(w, int) else w for w in pad_width]
     widths = np.broadcast_to(np.asarray(pad_width), (x.ndim, 2)).tolist()
     if mode in _FROM_INSIDE:
         for i, (before, after) in enumerate(widths):
-            where = np.pad(np.arange(x.shape[i]), (before, after), cast(Any, mode), **options)
+            where = np.pad(np.arange(x.shape[i]), (before, after), cast(Any, mode))
             x = take(x, where, i)
         return x
     if mode != "constant":
@@ -207,11 +221,10 @@ def pad(x: Array, pad_width: Any, mode: str = "constant", **options: Any) -> Arr
     shape = tuple(b + n + a for n, (b, a) in zip(x.shape, widths, strict=True))
     key = tuple(Slice(b, b + n, None) for n, (b, _) in zip(x.shape, widths, strict=True))
     placed = scatter.apply((x,), {"key": key, "shape": shape})
-    border = options.get("constant_values", 0)
-    if not np.any(border):
+    if not np.any(constant_values):
         return placed
     zeros = np.zeros(x.shape, x.dtype)
-    return placed + np.pad(zeros, [tuple(w) for w in widths], constant_values=border)
+    return placed + np.pad(zeros, [tuple(w) for w in widths], constant_values=constant_values)
 
 
 _FROM_INSIDE = ("edge", "reflect", "symmetric", "wrap")

@@ -33,9 +33,17 @@ def place(axis: Any, x: Array, new: int = 0) -> int:
 
 
 def places(axes: Any, x: Array, new: int = 0) -> tuple[int, ...]:
-    """One axis or several, as numbers from 0, in the order given."""
-    several = axes if isinstance(axes, Iterable) else (axes,)
-    return tuple(place(axis, x, new) for axis in several)
+    """One axis or several, as numbers from 0, in the order given; each of them once."""
+    several = axes if isinstance(axes, Iterable) and not isinstance(axes, str) else (axes,)
+    found = tuple(place(axis, x, new) for axis in several)
+    twice = next((axis for i, axis in enumerate(found) if axis in found[:i]), None)
+    if twice is not None:
+        raise UsageError(
+            f"axis {twice} is named twice in {tuple(several)}",
+            why=f"of {x.ndim + new} axes, negative ones count from the end",
+            fix="Name each axis once.",
+        )
+    return found
 
 
 def normal_axes(axis: Any, x: Array) -> tuple[int, ...]:

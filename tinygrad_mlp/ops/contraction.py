@@ -103,6 +103,7 @@ def _explicit(subscripts: str, xs: Sequence[Array]) -> tuple[list[str], str]:
     """A letter for every axis of every operand and of the result: no ellipsis, no default."""
     given, arrow, output = subscripts.partition("->")
     terms = given.split(",")
+    _check_subscripts(subscripts, terms, output)
     if len(terms) != len(xs):
         raise UsageError(f"einsum of {len(xs)} operands with subscripts for {len(terms)}")
     free = [c for c in string.ascii_letters if c not in subscripts]
@@ -118,6 +119,35 @@ def _explicit(subscripts: str, xs: Sequence[Array]) -> tuple[list[str], str]:
     everything = "".join(letters)
     once = sorted(c for c in set(everything) - set(dots) if everything.count(c) == 1)
     return letters, dots + "".join(once)
+
+
+def _check_subscripts(subscripts: str, terms: Sequence[str], output: str) -> None:
+    """Refuse what names no axis, and results that no operand can give."""
+    for term in (*terms, output):
+        strange = term.replace("...", "", 1).strip(string.ascii_letters)
+        if strange:
+            raise UsageError(
+                f"einsum cannot read {term!r} in {subscripts!r}",
+                why="an axis is a letter, and the axes that are left one '...'",
+                fix='Write "ij,jk->ik" or "...ij,...jk->...ik".',
+            )
+    for letter in output.replace("...", ""):
+        if output.count(letter) > 1:
+            raise UsageError(
+                f"einsum: {subscripts!r} has {letter!r} twice in the result",
+                why="each axis of the result is another one",
+                fix="Name it once; for a matrix with a diagonal use np.diag.",
+            )
+        if not any(letter in term for term in terms):
+            raise UsageError(
+                f"einsum: {subscripts!r} has {letter!r} in the result only",
+                why="no operand says how long that axis is",
+                fix=f"Leave {letter!r} out, or use np.broadcast_to on the result.",
+            )
+    if "..." in output and not any("..." in term for term in terms):
+        raise UsageError(
+            f"einsum: {subscripts!r} has '...' in the result only", fix="Leave it out."
+        )
 
 
 def _distinct(x: Array, letters: str) -> tuple[Array, str]:
@@ -233,14 +263,19 @@ def diagflat(x: Array, k: int = 0) -> Array:
 def tril(x: Array, k: int = 0) -> Array:
     """The lower triangle of matrices, zeros above it."""
     x = value(x)
-    return where(_lower(x, k), x, 0.0)
+    return where(_lower(x, k), x, _zero(x))
 
 
 @answers(np.triu)
 def triu(x: Array, k: int = 0) -> Array:
     """The upper triangle of matrices, zeros below it."""
     x = value(x)
-    return where(_lower(x, k - 1), 0.0, x)
+    return where(_lower(x, k - 1), _zero(x), x)
+
+
+def _zero(x: Array) -> float:
+    """A zero that leaves whole numbers and truth values what they are."""
+    return 0.0 if x.dtype.kind == "f" else False
 
 
 def _lower(x: Array, k: int) -> Array:

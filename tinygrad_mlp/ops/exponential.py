@@ -1,7 +1,8 @@
 """Powers of 2, logarithms to other bases, small arguments, roots and squares.
 
-This file knows their records; exp, log and sqrt are in `elementary.py`. Each is a record and no
-composition because NumPy's own function keeps digits that the composition would lose.
+This file knows their records; exp, log and sqrt are in `elementary.py`. They are records and no
+compositions because NumPy's own functions keep digits that the compositions would lose.
+`float_power` is composed: it is a power, taken in float64.
 """
 
 from __future__ import annotations

@@ -6,13 +6,15 @@ placed where it came from, and the gradient of what was placed is picked from wh
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinygrad_mlp.errors import UnsupportedError
+from tinygrad_mlp import errors
+from tinygrad_mlp.errors import IndexingError, UnsupportedError
 from tinygrad_mlp.ops.domain import Domain, Pick
 from tinygrad_mlp.ops.notation import ATOM, Notation, call
 from tinygrad_mlp.ops.record import READERS, Array, Op
@@ -39,6 +41,9 @@ class _ArrayMark:
 
 ARRAY = _ArrayMark()
 
+COLLECTIONS = (np.ndarray, list, tuple, range)
+"""What stands for an array of positions inside a key."""
+
 
 def bind_getitem(x: Array, key: Any) -> tuple[tuple[Array, ...], dict[str, Any]]:
     """Split a key into its static part and its index arrays, which are inputs."""
@@ -46,10 +51,10 @@ def bind_getitem(x: Array, key: Any) -> tuple[tuple[Array, ...], dict[str, Any]]
     items: list[Any] = []
     for item in key if type(key) is tuple else (key,):
         if isinstance(item, slice):
-            items.append(Slice(*(_whole(n) for n in (item.start, item.stop, item.step))))
+            items.append(Slice(*(_whole(n, x) for n in (item.start, item.stop, item.step))))
         elif item is None or item is Ellipsis:
             items.append(item)
-        elif type(item) in READERS or isinstance(item, np.ndarray | list):
+        elif type(item) in READERS or isinstance(item, COLLECTIONS):
             array = item if type(item) in READERS else np.array(item)
             if array.size == 0 and not isinstance(item, np.ndarray):
                 array = array.astype(np.intp)
@@ -65,12 +70,38 @@ def bind_getitem(x: Array, key: Any) -> tuple[tuple[Array, ...], dict[str, Any]]
             arrays.append(np.array(item))
             items.append(ARRAY)
         else:
-            items.append(operator.index(item))
+            items.append(_whole(item, x))
     return (x, *arrays), {"key": tuple(items)}
 
 
-def _whole(n: Any) -> int | None:
-    return None if n is None else operator.index(n)
+def _whole(n: Any, x: Array) -> int | None:
+    if n is None:
+        return None
+    try:
+        return operator.index(n)
+    except TypeError as error:
+        raise _no_index(n, x) from error
+
+
+def _no_index(n: Any, x: Array) -> IndexingError:
+    who = errors.called(x) or ("a tensor" if type(x) in READERS else "an array")
+    what = f"{n!r} is no index of {who} of shape {x.shape}"
+    if isinstance(n, float | np.floating):
+        return IndexingError(
+            what,
+            why="positions are whole numbers",
+            fix=f"Use {int(n)}, or // instead of / where it was computed."
+            if math.isfinite(n)
+            else "Use a whole number.",
+        )
+    if isinstance(n, str):
+        fix = "Use t[:, 0] for the first column."
+        return IndexingError(what, why="rows and columns have numbers, no names", fix=fix)
+    return IndexingError(
+        what,
+        why="an index is a whole number, a slice, None, … or an array of positions or truth values",
+        fix="Use np.array(index) if it is a collection.",
+    )
 
 
 def numpy_key(key: tuple[Any, ...], arrays: Sequence[Array]) -> tuple[Any, ...]:

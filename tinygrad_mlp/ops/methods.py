@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, NoReturn, Self
 
 from tinygrad_mlp.errors import UsageError
-from tinygrad_mlp.ops.arithmetic import abs_, cast, positive
+from tinygrad_mlp.ops.arithmetic import abs_, cast, copy
 from tinygrad_mlp.ops.arranging import ravel, repeat, squeeze, swapaxes
 from tinygrad_mlp.ops.axes import unknown_option
 from tinygrad_mlp.ops.contraction import diagonal, trace
@@ -199,7 +199,7 @@ class Methods:
 
     def copy(self) -> Self:
         """The same numbers as another value, through which gradients flow."""
-        return positive(self)
+        return copy(self)
 
     # -- positions and truth values, which have no gradient ----------------------------------
 

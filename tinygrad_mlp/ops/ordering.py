@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mlp.errors import ShapeError, UnsupportedError
+from tinygrad_mlp.ops.arithmetic import cast, sub
 from tinygrad_mlp.ops.axes import place
 from tinygrad_mlp.ops.domain import Domain, Pick
 from tinygrad_mlp.ops.indexing import getitem
 from tinygrad_mlp.ops.notation import PRODUCT, Notation
 from tinygrad_mlp.ops.record import Array, Op, answers, value
+from tinygrad_mlp.ops.selection import not_equal
 from tinygrad_mlp.ops.shaping import concatenate, reshape
 
 __all__ = ["argsort", "cumprod", "cumsum", "diff", "sort", "take", "take_along_axis"]
@@ -63,6 +65,14 @@ cumsum: Op = Op(
 )
 
 
+def gathered(x: Array) -> Array:
+    """`x` in the dtype in which NumPy adds and multiplies many: small whole numbers grow."""
+    if x.dtype.kind == "f":
+        return x
+    dtype = np.multiply.reduce(np.ones(0, x.dtype)).dtype
+    return x if dtype == x.dtype else cast(x, dtype)
+
+
 @answers(np.cumprod)
 def cumprod(x: Array, axis: Any = None) -> Array:
     """Running products, by doubling strides, so that derivatives are exact at 0 too.
@@ -70,7 +80,7 @@ def cumprod(x: Array, axis: Any = None) -> Array:
     Source: Hillis and Steele, "Data parallel algorithms" (1986).
     """
     (y,), attrs = bind_axis(x, axis)
-    axis = attrs["axis"]
+    y, axis = gathered(y), attrs["axis"]
     stride = 1
     while stride < y.shape[axis]:
         head = along(y, axis, slice(stride))
@@ -131,10 +141,11 @@ def diff(x: Array, n: int = 1, axis: Any = -1, prepend: Any = None, append: Any 
     """The differences of neighbours, `n` times over."""
     x = value(x)
     axis = place(axis, x)
-    ends = [_end(prepend, x, axis), x, _end(append, x, axis)]
-    x = concatenate([e for e in ends if e is not None], axis) if len(ends) > 1 else x
+    parts = [p for p in (_end(prepend, x, axis), x, _end(append, x, axis)) if p is not None]
+    x = concatenate(parts, axis) if len(parts) > 1 else x
+    minus = not_equal if x.dtype.kind == "b" else sub
     for _ in range(n):
-        x = along(x, axis, slice(1, None)) - along(x, axis, slice(-1))
+        x = minus(along(x, axis, slice(1, None)), along(x, axis, slice(-1)))
     return x
 
 

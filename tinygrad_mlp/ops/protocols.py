@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mlp.errors import UnsupportedError
-from tinygrad_mlp.ops.arithmetic import add, cast, mul, positive
+from tinygrad_mlp.ops.arithmetic import add, cast, copy, mul
 from tinygrad_mlp.ops.normalising import logsumexp
 from tinygrad_mlp.ops.ordering import cumprod, cumsum
 from tinygrad_mlp.ops.record import BY_NUMPY, READERS, Array, Op, answers, value
@@ -268,8 +268,8 @@ def no_option(name: str, options: Any, detail: str = "") -> UnsupportedError:
 answers(np.shape)(lambda x: x.shape)
 answers(np.ndim)(lambda x: x.ndim)
 answers(np.size)(lambda x, axis=None: x.size if axis is None else x.shape[axis])
-answers(np.copy)(positive)
-answers(np.real)(positive)
+answers(np.copy)(copy)
+answers(np.real)(copy)
 answers(np.iscomplexobj)(lambda x: False)
 answers(np.isrealobj)(lambda x: True)
 answers(np.zeros_like)(lambda x, dtype=None, shape=None: np.zeros(*_form(x, dtype, shape)))
@@ -285,7 +285,9 @@ def _form(x: Array, dtype: Any, shape: Any) -> tuple[Any, Any]:
 def full_like(x: Array, fill_value: Any, dtype: Any = None, shape: Any = None) -> Array:
     """An array of one number, of the shape and dtype of `x`; a tensor's number is repeated."""
     if type(fill_value) in READERS:
-        return fill_value + np.zeros(*_form(fill_value, dtype, shape or x.shape))
+        if fill_value.dtype.kind == x.dtype.kind:
+            fill_value = cast(fill_value, dtype or x.dtype)
+        return fill_value + np.zeros(x.shape if shape is None else shape, fill_value.dtype)
     return np.full(x.shape if shape is None else shape, fill_value, dtype or x.dtype)
 
 

@@ -1,7 +1,8 @@
 """What jumps: rounding, remainders, signs of numbers, tests for nan and infinity.
 
-This file knows their records. A step function has slope 0 wherever it has one, so rounding is
-without a rule: no gradient flows through it, and `grad` gives zeros.
+This file knows their records, and `nan_to_num`, which is composed. A step function has slope 0
+wherever it has one, so rounding is without a rule: no gradient flows through it, and `grad` gives
+zeros. A remainder has slopes between its jumps, and rules for them.
 """
 
 from __future__ import annotations
@@ -129,6 +130,8 @@ def nan_to_num(
     if not copy:
         raise UnsupportedError("np.nan_to_num with copy=False", fix="Leave the option out.")
     x = value(x)
+    if x.dtype.kind != "f":
+        return x  # every whole number is a number
     top = float(np.finfo(x.dtype).max)
     x = where(isnan(x), nan, x)
     x = where((x > top) & isinf(x), top if posinf is None else posinf, x)

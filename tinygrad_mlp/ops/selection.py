@@ -146,9 +146,24 @@ def bind_clip(
     min: Array | None = None,
     max: Array | None = None,
 ) -> tuple[tuple[Array, ...], dict[str, Any]]:
-    """Take the bounds under both of NumPy's names; no bound is an infinite one."""
+    """Take the bounds under both of NumPy's names; no bound is the end of what the dtype holds."""
     low, high = (a_min if min is None else min), (a_max if max is None else max)
-    return (x, -math.inf if low is None else low, math.inf if high is None else high), {}
+    least, most = _range(getattr(x, "dtype", None))
+    return (x, _bound(low, least, least, most), _bound(high, most, least, most)), {}
+
+
+def _bound(given: Array | None, end: float, least: float, most: float) -> Array:
+    """The bound, or this end of the range, also where a number is beyond what the dtype holds."""
+    if type(given) is int and type(end) is int:
+        return max(least, min(given, most))
+    return end if given is None else given
+
+
+def _range(dtype: Any) -> tuple[float, float]:
+    """Between what all numbers are: for whole numbers whole ones, so that they stay whole."""
+    if dtype is None or dtype.kind not in "iub":
+        return -math.inf, math.inf
+    return (False, True) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
 
 
 # On a bound the slope is 1, as in PyTorch.

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mlp.errors import UnsupportedError, UsageError
-from tinygrad_mlp.ops.arithmetic import abs_, div
+from tinygrad_mlp.ops.arithmetic import abs_, cast, div
 from tinygrad_mlp.ops.axes import normal_axes
 from tinygrad_mlp.ops.domain import Domain, Pick
-from tinygrad_mlp.ops.ordering import sort
+from tinygrad_mlp.ops.ordering import gathered, sort
 from tinygrad_mlp.ops.record import Array, Op, answers, value
 from tinygrad_mlp.ops.reduction import (
     bind_axes,
@@ -29,6 +29,7 @@ from tinygrad_mlp.ops.reduction import (
     spread,
     sum_,
 )
+from tinygrad_mlp.ops.selection import where
 from tinygrad_mlp.ops.shaping import concatenate, reshape, transpose
 from tinygrad_mlp.ops.trigonometric import nonzero
 
@@ -135,6 +136,7 @@ norm2 = Op(
 def norm(x: Array, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Array:
     """NumPy's norms of vectors and the Frobenius norm of matrices."""
     x = value(x)
+    x = x if x.dtype.kind == "f" else cast(x, np.float64)
     if ord is None or (ord == 2 and len(normal_axes(axis, x)) == 1):
         return norm2(x, axis, keepdims=keepdims)
     axes = normal_axes(axis, x)
@@ -150,7 +152,19 @@ def norm(x: Array, ord: Any = None, axis: Any = None, keepdims: bool = False) ->
         return (max_ if ord > 0 else min_)(abs_(x), axes, keepdims=keepdims)
     if ord == 1:
         return sum_(abs_(x), axes, keepdims=keepdims)
-    return sum_(abs_(x) ** ord, axes, keepdims=keepdims) ** (1 / ord)
+    return _power_norm(abs_(x), ord, axes, keepdims)
+
+
+def _power_norm(size: Array, n: float, axes: tuple[int, ...], keepdims: bool) -> Array:
+    """``(Σ size^n)^(1/n)``, whose slope at sizes of 0 is taken to be 0, as that of the length."""
+    zero = size == 0
+    powers = where(zero, 1.0, size) ** n
+    if n > 0:
+        total, gone = sum_(where(zero, 0.0, powers), axes, keepdims=keepdims), all_
+    else:  # one size of 0 outweighs all others
+        total, gone = sum_(powers, axes, keepdims=keepdims), any_
+    nothing = gone(zero, axes, keepdims=keepdims)
+    return where(nothing, 0.0, where(nothing, 1.0, total) ** (1 / n))
 
 
 @answers(np.prod)
@@ -159,13 +173,13 @@ def prod(x: Array, axis: Any = None, *, keepdims: bool = False) -> Array:
 
     So every derivative is exact, of numbers that are 0 too, where ``y / x`` would fail.
     """
-    x = value(x)
+    x = gathered(value(x))
     axes = normal_axes(axis, x)
     rest = tuple(i for i in range(x.ndim) if i not in axes)
     shape = tuple(1 if i in axes else n for i, n in enumerate(x.shape) if keepdims or i not in axes)
     n = count(x, axes)
     if n == 0:
-        return reshape(sum_(x, axes), shape) + 1.0
+        return reshape(sum_(x, axes), shape) + x.dtype.type(1)
     y = reshape(transpose(x, rest + axes), (*(x.shape[i] for i in rest), n))
     while n > 1:
         product = y[..., : n // 2] * y[..., n // 2 : n // 2 * 2]
