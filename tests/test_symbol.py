@@ -155,6 +155,7 @@ def test_inputs_are_called_as_the_rules_call_them():
     assert input_names(ops.linear, 3) == ("x", "W", "b")
     assert input_names(ops.matmul, 2) == ("a", "b")
     assert input_names(ops.concatenate, 3) == ("x_1", "x_2", "x_3")
+    assert input_names(ops.linear, 3, short=False) == ("x", "weight", "bias")
 
 
 def test_names_that_latex_would_misread_are_escaped():

@@ -44,8 +44,19 @@ written as the number it is."""
 _SHORT = {"weight": "W", "bias": "b"}
 
 
-def input_names(op: Op, count: int) -> tuple[str, ...]:
-    """What an op's inputs are called: by the parameters of its own rule or forward."""
+def input_names(op: Op, count: int, *, short: bool = True) -> tuple[str, ...]:
+    """What an op's inputs are called: by the parameters of its own rules.
+
+    Args:
+        op: The op.
+        count: How many inputs there are.
+        short: Whether a weight and a bias have the letters of formulas.
+
+    >>> linear = REGISTRY["linear"]
+    >>> input_names(linear, 3), input_names(linear, 3, short=False)
+    (('x', 'W', 'b'), ('x', 'weight', 'bias'))
+    """
+    abbreviated = _SHORT if short else {}
     source = next((rule for rule in op.rules if rule is not None), None) or op.each
     skipped = 2 if op.each is None else 3
     names: list[str] = []
@@ -53,10 +64,11 @@ def input_names(op: Op, count: int) -> tuple[str, ...]:
         for parameter in list(inspect.signature(source).parameters.values())[skipped:]:
             if parameter.kind is parameter.VAR_POSITIONAL:
                 rest = count - len(names)
-                stem = _SHORT.get(parameter.name) or parameter.name.removesuffix("s")
+                whole = parameter.name if parameter.name in _SHORT else None
+                stem = abbreviated.get(parameter.name) or whole or parameter.name.removesuffix("s")
                 names += [stem] if rest == 1 else [f"{stem}_{i + 1}" for i in range(rest)]
             elif parameter.kind is parameter.POSITIONAL_OR_KEYWORD and len(names) < count:
-                names.append(_SHORT.get(parameter.name, parameter.name))
+                names.append(abbreviated.get(parameter.name, parameter.name))
     while len(names) < count:
         names.append("abcdefgh"[len(names)] if count > 1 else "x")
     return tuple(names[:count])

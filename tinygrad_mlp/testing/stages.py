@@ -14,6 +14,7 @@ import numpy as np
 
 from tinygrad_mlp.autodiff import pullback
 from tinygrad_mlp.errors import GradientError, message
+from tinygrad_mlp.formulas import input_names
 from tinygrad_mlp.ops import Array, Op, cast
 from tinygrad_mlp.tensor import Tensor
 from tinygrad_mlp.testing.bugs import Bug, Observation
@@ -24,7 +25,6 @@ from tinygrad_mlp.testing.drawing import Case, Seeded, domain_of
 from tinygrad_mlp.testing.subject import (
     climb,
     gradients,
-    input_names,
     moving,
     of_composition,
     of_op,
@@ -61,7 +61,7 @@ class Finding:
     def __str__(self) -> str:
         if self.case is None:
             return f"{self.bug}: {self.text}"
-        names = input_names(self.case.op, len(self.case.inputs))
+        names = input_names(self.case.op, len(self.case.inputs), short=False)
         inputs = [f"{name} = {show(x)}" for name, x in zip(names, self.case.inputs, strict=True)]
         inputs += [f"{name} = {value}" for name, value in self.case.attrs.items()]
         return f"{self.bug}: {self.text} Smallest failing input: {', '.join(inputs)}."
@@ -81,7 +81,7 @@ def forward(case: Case) -> Finding | None:
         return Finding(Bug.WARNS, f"{warning}.", case)
     except Exception as error:  # noqa: BLE001 - whatever it raises is the finding
         return Finding(Bug.RAISES, f"{type(error).__name__}: {error}.", case)
-    names = input_names(case.op, len(inputs))
+    names = input_names(case.op, len(inputs), short=False)
     for name, x, before in zip(names, inputs, case.inputs, strict=True):
         if not np.array_equal(x, before, equal_nan=x.dtype.kind == "f"):
             return Finding(Bug.FORWARD_MUTATES, f"{name} is {show(x)} afterwards.", case)
@@ -126,7 +126,7 @@ def dtypes(case: Case) -> Finding | None:
         g = Tensor(small.g, requires_grad=True)
         gradient = pullback(case.op, i, g, (y, *inputs), small.attrs)
         if getattr(gradient, "op", None) is cast:  # the engine had to cast the gradient back
-            name = input_names(case.op, len(inputs))[i]
+            name = input_names(case.op, len(inputs), short=False)[i]
             kind = gradient.values[1].dtype
             return Finding(Bug.DTYPE, f"the rule of {name!r} gives {kind} for float32.", case)
     return None
@@ -211,7 +211,7 @@ def _pulled(case: Case, i: int, g: Array) -> Array:
     values = (np.asarray(case.op.apply(inputs, case.attrs)), *inputs)
     for array in (g, *values):
         array.flags.writeable = False
-    name = input_names(case.op, len(inputs))[i]
+    name = input_names(case.op, len(inputs), short=False)[i]
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")

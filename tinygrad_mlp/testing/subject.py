@@ -20,6 +20,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from tinygrad_mlp.autodiff import enable_grad, pullback
+from tinygrad_mlp.formulas import input_names
 from tinygrad_mlp.ops import Array, Attrs, Op
 from tinygrad_mlp.steps import collected
 from tinygrad_mlp.tensor import Tensor, astensor
@@ -29,7 +30,6 @@ __all__ = [
     "climb",
     "derivative",
     "gradients",
-    "input_names",
     "moving",
     "of_composition",
     "of_function",
@@ -61,20 +61,6 @@ class Subject:
     slopes: Callable[[Sequence[Array], Sequence[Array]], Sequence[Array]] | None = None
 
 
-def input_names(op: Op, n: int) -> tuple[str, ...]:
-    """What an op's rules call its `n` inputs: ``("x", "weight", "bias")``."""
-    rule = op.each or next((rule for rule in op.rules if rule is not None), op.forward)
-    skipped = 3 if op.each else 2 if op.differentiable else 0
-    names: list[str] = []
-    for parameter in list(inspect.signature(rule).parameters.values())[skipped:]:
-        if parameter.kind is parameter.VAR_POSITIONAL:
-            stem = parameter.name.rstrip("s") or "x"
-            names += [f"{stem}{k}" for k in range(n - len(names))]
-        elif parameter.kind is not parameter.KEYWORD_ONLY:
-            names.append(parameter.name)
-    return tuple((*names, *(f"input{k}" for k in range(len(names), n)))[:n])
-
-
 def moving(op: Op, xs: Sequence[Array]) -> list[int]:
     """The inputs that have a gradient: of floats, with a rule."""
     return [i for i, x in enumerate(xs) if x.dtype.kind == "f" and op.flows(i)]
@@ -83,7 +69,7 @@ def moving(op: Op, xs: Sequence[Array]) -> list[int]:
 def of_op(op: Op, xs: Sequence[Array], attrs: Attrs) -> Subject:
     """An op at a point; what no gradient flows to (indices, masks) stands still."""
     places = moving(op, xs)
-    names = input_names(op, len(xs))
+    names = input_names(op, len(xs), short=False)
 
     def whole(moved: Sequence[Any]) -> tuple[Any, ...]:
         inputs = list(xs)
@@ -123,7 +109,7 @@ def of_composition(op: Op, xs: Sequence[Array], attrs: Attrs) -> Subject:
             inputs[i] = x
         return same(*inputs, **attrs) if same is not None else None
 
-    names = input_names(op, len(xs))
+    names = input_names(op, len(xs), short=False)
     points = tuple(xs[i] for i in places)
     return of_function(f, points, f"{op.name} composed", [names[i] for i in places])
 
@@ -150,7 +136,7 @@ def of_function(
 
 def _parameters(f: Callable[..., Any], n: int) -> tuple[str, ...]:
     if isinstance(f, Op):
-        return input_names(f, n)
+        return input_names(f, n, short=False)
     try:
         parameters = list(inspect.signature(f).parameters.values())
     except (TypeError, ValueError):
