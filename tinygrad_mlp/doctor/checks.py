@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from tinygrad_mlp.doctor.kinds import BOUNDS, LOGITS, PROBABILITIES
 from tinygrad_mlp.doctor.nonfinite import first_bad, shown
 from tinygrad_mlp.doctor.report import Finding
 from tinygrad_mlp.doctor.trial import Trial
@@ -149,14 +150,14 @@ def targets(trial: Trial) -> Iterator[Finding]:
     if isinstance(loss, CrossEntropyLoss):
         yield from _classes(trial, low, high, said)
     last = out.op.name if out.op is not None else ""
-    reach = {"sigmoid": (0, 1), "softmax": (0, 1), "tanh": (-1, 1), "relu": (0, math.inf)}
-    if isinstance(loss, MSELoss | L1Loss | HuberLoss) and last in reach:
-        bottom, top = reach[last]
+    if isinstance(loss, MSELoss | L1Loss | HuberLoss) and last in BOUNDS:
+        bottom, top = BOUNDS[last]
         if low < bottom or high > top:
             yield Finding(
-                "target-range", "warning", f"{said}, and the last layer, {last}, gives {bottom} "
-                f"to {top}", why="it can never reach them", fix="Scale the targets, or leave the "
-                f"last {last} out.",
+                "target-range", "warning",
+                f"{said}, and the last layer, {last}, gives {bottom:g} to {top:g}",
+                why="it can never reach them",
+                fix=f"Scale the targets, or leave the last {last} out.",
             )  # fmt: skip
     if low == high and len(y) > 1:
         yield Finding("constant-target", "note", f"all {y.size} targets are {low:g}")
@@ -178,10 +179,6 @@ def _classes(trial: Trial, low: float, high: float, said: str) -> Iterator[Findi
         )  # fmt: skip
 
 
-SQUASHED = {"sigmoid", "softmax", "log_softmax"}
-SQUASHING = {"softmax", "log_softmax", "logsumexp", "softplus", "cross_entropy"}
-
-
 def loss(trial: Trial) -> Iterator[Finding]:
     """The loss compares pairs, is finite, and squashes once."""
     out, y = trial.out, trial.targets_whole[: len(trial.out) if trial.out.ndim else None]
@@ -196,7 +193,7 @@ def loss(trial: Trial) -> Iterator[Finding]:
             fix=f"Use y.reshape({', '.join(map(str, (len(y), *out.shape[1:])))}).",
         )  # fmt: skip
     for node in trial.users(out):
-        if out.op is not None and out.op.name in SQUASHED and node.op.name in SQUASHING:
+        if out.op is not None and out.op.name in PROBABILITIES and node.op.name in LOGITS:
             yield Finding(
                 "squashed-twice", "warning", f"the loss applies {node.op.name} to {out.op.name}",
                 where=str(place(node.site) or ""), why="it takes logits",

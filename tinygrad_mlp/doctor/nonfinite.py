@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tinygrad_mlp.autodiff import pullback
+from tinygrad_mlp.doctor.kinds import EDGES
 from tinygrad_mlp.ops import Array, Attrs, Op
 
 __all__ = ["Culprit", "edge_culprit", "finite", "first_bad", "op_culprit", "shown"]
@@ -90,7 +91,7 @@ def op_culprit(
         f"{quoted(name)} is {shown(x)}" for name, x in zip(names, at, strict=True) if x is not None
     )
     because, fix = _forward_words(op.name, at, names)
-    if guarded and op.name in GUARDS:
+    if guarded and op.name in EDGES:
         fix = _double_where(op.name, names)
     return Culprit(op, index, value, " and ".join(filter(None, (facts, because))), fix, False)
 
@@ -104,10 +105,6 @@ def _at(x: Array, index: tuple[int, ...], shape: tuple[int, ...]) -> float | Non
         return None
 
 
-GUARDS = {"sqrt": "> 0", "log": "> 0", "constant_power": "> 0", "power": "> 0", "div": "!= 0"}
-"""The ops with an edge, and the condition that keeps away from it."""
-
-
 STABLE = (
     "For 1 / (1 + np.exp(-x)) use F.sigmoid(x), for np.log(1 + np.exp(x)) F.softplus(x), "
     "for np.exp(x) / np.exp(x).sum() F.softmax(x): they are stable."
@@ -118,18 +115,18 @@ def _forward_words(op: str, at: Sequence[float | None], names: Sequence[str]) ->
     """Why an op gives no finite number there, and what to write instead."""
     x = at[0] if at else None
     name = code(names[0]) if names else "x"
-    if op == "exp":
+    if op in {"exp", "exp2", "expm1"}:
         return (
-            "exp of that is larger than the largest number (overflow)",
+            f"{op} of that is larger than the largest number (overflow)",
             STABLE,
         )
-    if op == "log" and x is not None:
+    if op in {"log", "log2", "log10"} and x is not None:
         said = "the logarithm of 0 is −inf" if x == 0 else "a negative number has no logarithm"
-        return said, f"Use np.log(np.maximum({name}, 1e-12)), or a loss that takes logits."
+        return said, f"Use np.{op}(np.maximum({name}, 1e-12)), or a loss that takes logits."
     if op == "sqrt":
         return "a negative number has no square root", f"Use np.sqrt(np.maximum({name}, 0))."
-    if op == "div":
-        return "a division by 0", f"Divide by ({code(names[1])} + 1e-12)."
+    if op in {"div", "reciprocal"}:
+        return "a division by 0", f"Divide by ({code(names[-1])} + 1e-12)."
     if op in {"power", "constant_power"}:
         return "that power is not defined there", f"Use np.maximum({name}, 1e-12) as the base."
     return "the result is too large (overflow), or not defined", "Scale the inputs down."
@@ -137,14 +134,14 @@ def _forward_words(op: str, at: Sequence[float | None], names: Sequence[str]) ->
 
 def _double_where(op: str, names: Sequence[str]) -> str:
     """The rewrite that keeps a hidden element from spoiling the gradient."""
-    condition = GUARDS[op]
+    condition = EDGES[op]
     x = code(names[1] if op == "div" else names[0])
     safe = f"np.where({x} {condition}, {x}, 1)"
     call = {
-        "sqrt": f"np.sqrt({safe})",
-        "log": f"np.log({safe})",
         "div": f"{code(names[0])} / {safe}",
-    }.get(op, f"{safe} ** n")
+        "power": f"{safe} ** n",
+        "constant_power": f"{safe} ** n",
+    }.get(op, f"np.{op}({safe})")
     return (
         "Both sides of where() are computed: give what it hides a harmless value first, "
         f"np.where({x} {condition}, {call}, 0)."
@@ -180,7 +177,7 @@ def edge_culprit(
         because += ", and the gradient that arrives is 0: 0 · inf is nan"
     elif np.isfinite(slope[index]):
         because += ", and the product with the gradient that arrives is too large"
-    if op.name in GUARDS:
+    if op.name in EDGES:
         fix = _double_where(op.name, names)
         if not hidden:
             fix = f"Keep away from there: np.maximum({code(name)}, 1e-12)."

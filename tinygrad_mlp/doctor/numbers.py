@@ -6,19 +6,21 @@ Derivatives it asks of `pullback` and compares with finite differences.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
+from tinygrad_mlp.autodiff import pullback
 from tinygrad_mlp.doctor.checks import rates
 from tinygrad_mlp.doctor.differences import wrong_rules, wrong_weights
 from tinygrad_mlp.doctor.flow import Flow
+from tinygrad_mlp.doctor.kinds import BOUNDS, LAYERS
 from tinygrad_mlp.doctor.nonfinite import finite
 from tinygrad_mlp.doctor.report import Finding
 from tinygrad_mlp.doctor.trial import Trial, path_of
 from tinygrad_mlp.graph import Node
-from tinygrad_mlp.ops import Array
+from tinygrad_mlp.ops import Array, Op
 from tinygrad_mlp.origin import place
 from tinygrad_mlp.steps import replay
 
@@ -26,8 +28,6 @@ __all__ = ["gradients", "inputs", "units"]
 
 MANY = 16
 """Fewer samples say little about a unit."""
-
-PRODUCTS = {"linear", "matmul", "dot"}
 
 EXCUSED = {"symmetric", "minimum", "cancelled", "dead-relu"}
 """Causes of a gradient of 0 that are no mistake, or are found by their own code."""
@@ -60,10 +60,8 @@ def units(trial: Trial) -> Iterator[Finding]:
         name = node.op.name
         if name == "relu" or (name == "maximum" and any(not np.any(v) for v in node.values[1:])):
             yield from _dead(node)
-        if name in {"sigmoid", "tanh"}:
-            y = node.values[0]
-            slope = y * (1 - y) * 4 if name == "sigmoid" else 1 - y * y
-            share = float((slope < 0.04).mean())
+        if np.isfinite(BOUNDS.get(name, np.inf)).all() and name != "softmax":
+            share = float((_slope(node.op, node.values) < 0.04).mean())
             if share > 0.5:
                 yield Finding(
                     "saturation", "note", f"{share:.0%} of the outputs of {path_of(node)}, {name}, "
@@ -71,6 +69,14 @@ def units(trial: Trial) -> Iterator[Finding]:
                     why="little of the gradient gets through",
                     fix="Scale its inputs or the weights before it down.",
                 )  # fmt: skip
+
+
+def _slope(op: Op, values: Sequence[Array]) -> Array:
+    """The slope of an op of one input, compared with its slope at 0."""
+    x = np.append(values[1].ravel(), 0.0).astype(values[1].dtype)
+    y = np.asarray(op.apply((x,), {}))
+    slope = np.asarray(pullback(op, 0, np.ones_like(y), (y, x), {}))
+    return slope[:-1] / slope[-1]
 
 
 def _dead(node: Node) -> Iterator[Finding]:
@@ -133,7 +139,7 @@ def _alike(trial: Trial) -> Iterator[Finding]:
             continue
         if not (p.data == p.data[0]).all():
             continue
-        readers = [n for n in trial.users(p) if n.op.name in PRODUCTS]
+        readers = [n for n in trial.users(p) if n.op.name in LAYERS]
         if any(_has_layer_behind(trial, node) and _same_outputs(node) for node in readers):
             layer = path.rpartition(".")[0] or path
             yield Finding(
@@ -155,7 +161,7 @@ def _has_layer_behind(trial: Trial, node: Node) -> bool:
     for n in trial.nodes:
         if n.birth > node.birth and any(x is not None and x.birth in reach for x in n.inputs):
             reach.add(n.birth)
-            if n.op.name in PRODUCTS:
+            if n.op.name in LAYERS:
                 return True
     return False
 
