@@ -4,10 +4,16 @@ A multilayer perceptron with biases, sigmoids, the mean squared error and gradie
 two programs differ in a handful of words. PyTorch is needed: `pip install torch`.
 """
 
+import sys
+
 import numpy as np
-import torch
 
 from tinygrad_mlp import data, nn, optim
+
+try:
+    import torch
+except ModuleNotFoundError:
+    sys.exit(f"This example needs PyTorch: {sys.executable} -m pip install torch")
 
 X, Y = data.sum_of_two(200, rng=0)
 Xt, Yt = torch.from_numpy(X), torch.from_numpy(Y)

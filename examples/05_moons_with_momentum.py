@@ -5,12 +5,18 @@ the usual momentum, and 8 lines to say. Then two exercises: 10 hidden neurons, a
 The decision boundary of each is drawn into moons.png, by matplotlib: `pip install -e ".[plot]"`.
 """
 
-import matplotlib.pyplot as plt
+import sys
+
 import numpy as np
 
 import tinygrad_mlp as tg
 from tinygrad_mlp import data, nn, optim
 from tinygrad_mlp.training import accuracy
+
+try:
+    import matplotlib.pyplot as plt
+except ModuleNotFoundError:
+    sys.exit(f'This example needs matplotlib: {sys.executable} -m pip install -e ".[plot]"')
 
 
 class LessonMomentum(optim.Optimizer):

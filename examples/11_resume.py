@@ -1,7 +1,8 @@
 """A training that is interrupted and goes on, and ends as if nothing had happened.
 
 A checkpoint holds weights, optimiser, counts, history and the state of every random generator.
-It is written in one step, so that even a power cut leaves the old one or the new one.
+Here one is written after every 10 steps; an epoch has 19 of them. It replaces the file in one go,
+so that even a power cut leaves the old one or the new one.
 """
 
 import numpy as np
@@ -40,7 +41,7 @@ print("without interruption:", history)
 try:
     train(Checkpoint("run.npz", every=10), callbacks=[power_cut])
 except KeyboardInterrupt:
-    print("interrupted in epoch 8; the last checkpoint is in run.npz")
+    print("interrupted after epoch 8, which is step 152; run.npz holds step 150")
 
 resumed, history = train(Checkpoint("run.npz", every=10, resume=True))
 print("interrupted, resumed:", history)

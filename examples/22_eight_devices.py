@@ -6,14 +6,18 @@ JAX is needed: `pip install -e ".[jax]"`.
 """
 
 import os
+import sys
 
-os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=8")
-
-import jax
 import numpy as np
 
 import tinygrad_mlp as tg
 from tinygrad_mlp import nn, optim
+
+os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=8")
+try:
+    import jax
+except ModuleNotFoundError:
+    sys.exit(f'This example needs JAX: {sys.executable} -m pip install -e ".[jax]"')
 
 devices = len(jax.devices())
 print(f"JAX sees {devices} devices of kind {jax.devices()[0].device_kind}")

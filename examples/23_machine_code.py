@@ -1,7 +1,7 @@
-"""Machine code: the same step with NumPy and through LLVM (extra `native`), and what LLVM reads.
+"""Machine code: the same step with NumPy and through LLVM, and what LLVM reads.
 
 A network with two hidden layers learns a smooth function of eight numbers. The losses agree, the
-time does not.
+time does not. LLVM is needed: `pip install -e ".[native]"`, in the folder of the project.
 """
 
 import time
