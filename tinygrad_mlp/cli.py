@@ -2,7 +2,7 @@
 
 This file knows the commands, their options, and how a mistake is reported: one line on standard
 error and exit status 2, never a traceback. What a command does lives elsewhere: the demo in
-`demo.py`, the formulas in `symbol.py`, the explanations in `viz`. Rooms are imported when their
+`demo.py`, the formulas in `formulas.py`, the explanations in `viz`. Rooms are imported when their
 command runs.
 """
 

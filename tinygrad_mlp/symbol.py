@@ -1,9 +1,10 @@
 """Symbols: values that write formulas.
 
 This file knows how a record's notation is filled in. It states no formula of its own: applying
-a record to symbols notes what was applied to what, and writing reads that note. A symbol
-carries a concrete array as well, because the formula of a rule may depend on shapes: ``gᵀ x``
-for a batch is an outer product for one sample.
+a record to symbols notes what was applied to what, and writing reads that note. It has two
+habits that are no op's: a factor of 1 is left out, and a number behind a factor gets a dot. A
+symbol carries a concrete array as well, because the formula of a rule may depend on shapes:
+``gᵀ x`` for a batch is an outer product for one sample.
 
 >>> import numpy as np
 >>> g, y = Symbol("g", np.ones(3)), Symbol("y", np.ones(3))
@@ -77,8 +78,11 @@ class Symbol(Operand):
 
 
 def apply_symbol(op: Op, inputs: tuple[Array, ...], attrs: Attrs) -> Symbol:
-    """Apply an op to symbols: note what it was applied to. This is the symbols' reader."""
-    if op.name == "mul":  # a factor of 1 is not written
+    """Apply an op to symbols: note what it was applied to. This is the symbols' reader.
+
+    A product by the number 1 is the other factor.
+    """
+    if op.name == "mul":
         for one, other in (inputs, inputs[::-1]):
             if isinstance(one, int | float) and one == 1 and isinstance(other, Symbol):
                 return other
