@@ -75,10 +75,10 @@ def parameters(trial: Trial) -> Iterator[Finding]:
         if array.dtype.kind == "f":
             found.setdefault(str(array.dtype), name)
     if len(found) > 1 and trial.params:
-        said = ", ".join(f"{where} is {kind}" for kind, where in found.items())
+        kinds = ", ".join(f"{where} is {kind}" for kind, where in found.items())
         kind = next(iter(found))
         yield Finding(
-            "dtypes", "warning", f"different precisions meet: {said}",
+            "dtypes", "warning", f"different precisions meet: {kinds}",
             why="NumPy promotes, so everything is computed in the larger and slower one",
             fix=f"Use x.astype(np.{kind}), or model.astype(x.dtype).",
         )  # fmt: skip
@@ -135,10 +135,10 @@ def targets(trial: Trial) -> Iterator[Finding]:
     if not y.size or y.dtype.kind not in "fiub":
         return
     low, high = float(y.min()), float(y.max())
-    said = f"targets go from {low:g} to {high:g}"
+    extent = f"targets go from {low:g} to {high:g}"
     if isinstance(loss, BCELoss | BCEWithLogitsLoss) and (low < 0 or high > 1):
         yield Finding(
-            "target-range", "error", f"{said}, and {type(loss).__name__} compares probabilities",
+            "target-range", "error", f"{extent}, and {type(loss).__name__} compares probabilities",
             why="outside 0 to 1 it has no lowest point", fix="Scale the targets to 0 to 1.",
         )  # fmt: skip
     if isinstance(loss, BCELoss) and ((out.data < 0).any() or (out.data > 1).any()):
@@ -148,14 +148,14 @@ def targets(trial: Trial) -> Iterator[Finding]:
             fix="End the model with Sigmoid(), or use BCEWithLogitsLoss().",
         )  # fmt: skip
     if isinstance(loss, CrossEntropyLoss):
-        yield from _classes(trial, low, high, said)
+        yield from _classes(trial, low, high, extent)
     last = out.op.name if out.op is not None else ""
     if isinstance(loss, MSELoss | L1Loss | HuberLoss) and last in BOUNDS:
         bottom, top = BOUNDS[last]
         if low < bottom or high > top:
             yield Finding(
                 "target-range", "warning",
-                f"{said}, and the last layer, {last}, gives {bottom:g} to {top:g}",
+                f"{extent}, and the last layer, {last}, gives {bottom:g} to {top:g}",
                 why="it can never reach them",
                 fix=f"Scale the targets, or leave the last {last} out.",
             )  # fmt: skip
@@ -163,7 +163,7 @@ def targets(trial: Trial) -> Iterator[Finding]:
         yield Finding("constant-target", "note", f"all {y.size} targets are {low:g}")
 
 
-def _classes(trial: Trial, low: float, high: float, said: str) -> Iterator[Finding]:
+def _classes(trial: Trial, low: float, high: float, extent: str) -> Iterator[Finding]:
     y, out = trial.targets_whole, trial.out
     classes = out.shape[0 if out.ndim == 1 else 1] if out.ndim else 1
     if classes == 1:
@@ -174,7 +174,7 @@ def _classes(trial: Trial, low: float, high: float, said: str) -> Iterator[Findi
         )  # fmt: skip
     elif y.dtype.kind in "iu" and (low < 0 or high >= classes):
         yield Finding(
-            "target-range", "error", f"{said}, and there are {classes} classes",
+            "target-range", "error", f"{extent}, and there are {classes} classes",
             why="classes are counted from 0", fix=f"Use classes from 0 to {classes - 1}.",
         )  # fmt: skip
 

@@ -100,9 +100,9 @@ class Flow:
                 return self._hooked("zero", what, hook, "which makes it 0")
         for step in self.edges:
             if np.any(step.upstream) and not np.any(step.contribution):
-                cause, said, fix = blocked(step)
+                cause, reason, fix = blocked(step)
                 spot = str(step.place or "")
-                return self.say("zero", cause, what + said, where=spot, fix=fix)
+                return self.say("zero", cause, what + reason, where=spot, fix=fix)
         if any(np.any(s.contribution) for s in self.edges if s.x is self.t or s.parts > 1):
             return self.say(
                 "zero", "cancelled", what + "what comes along several paths adds up to 0",

@@ -121,8 +121,8 @@ def _forward_words(op: str, at: Sequence[float | None], names: Sequence[str]) ->
             STABLE,
         )
     if op in {"log", "log2", "log10"} and x is not None:
-        said = "the logarithm of 0 is −inf" if x == 0 else "a negative number has no logarithm"
-        return said, f"Use np.{op}(np.maximum({name}, 1e-12)), or a loss that takes logits."
+        reason = "the logarithm of 0 is −inf" if x == 0 else "a negative number has no logarithm"
+        return reason, f"Use np.{op}(np.maximum({name}, 1e-12)), or a loss that takes logits."
     if op == "sqrt":
         return "a negative number has no square root", f"Use np.sqrt(np.maximum({name}, 0))."
     if op in {"div", "reciprocal"}:

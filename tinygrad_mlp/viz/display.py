@@ -41,8 +41,8 @@ def heat_svg(array: Any, title: str) -> str:
                 f'<rect class="cell {sign}" fill-opacity="{strength:.3f}" {place}/>'
             )
     wide = 14.0 * max((len(row) for row in rows), default=1)
-    said = f"A map of {shape_text(np.shape(array))} numbers."
-    return wrap(title, said, (wide, 14.0 * len(rows)), parts, "auto")
+    description = f"A map of {shape_text(np.shape(array))} numbers."
+    return wrap(title, description, (wide, 14.0 * len(rows)), parts, "auto")
 
 
 def tensor_html(tensor: Any) -> str:
@@ -74,14 +74,14 @@ def module_html(module: Any) -> str:
         own = {
             name.rpartition(".")[2]: p for name, p in inner.named_parameters() if "." not in name
         }
-        said = ", ".join(f"{name} {shape_text(p.shape)}" for name, p in own.items())
+        listing = ", ".join(f"{name} {shape_text(p.shape)}" for name, p in own.items())
         count = sum(p.size for p in inner.parameters())
         indent = "&emsp;" * (path.count(".") + 1 if path else 0)
         shown = html.escape(clean(path) or "·")
         rows.append(
             f"<tr><td style='text-align:left'>{indent}<code>{shown}</code>"
             f"</td><td style='text-align:left'>{html.escape(clean(type(inner).__name__))}</td>"
-            f"<td style='text-align:left'>{html.escape(clean(said, 120))}</td>"
+            f"<td style='text-align:left'>{html.escape(clean(listing, 120))}</td>"
             f"<td style='text-align:right'>{thousands(count)}</td></tr>"
         )
     heads = "".join(f"<th>{h}</th>" for h in ("path", "class", "parameters of its own", "in all"))

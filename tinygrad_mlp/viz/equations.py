@@ -162,8 +162,8 @@ def _equation(sheet: _Sheet, equation: Equation, group: str) -> None:
     found: dict[int, str] = {}
     for i, x in enumerate(equation.inputs):
         if type(x) is not Var and np.ndim(x) > 0:
-            said = {"shape": sheet.shape(x), "value": value_text(x)[0], "group": group}
-            found[i] = sheet.add(Kind.INPUT, "const", **said)
+            texts = {"shape": sheet.shape(x), "value": value_text(x)[0], "group": group}
+            found[i] = sheet.add(Kind.INPUT, "const", **texts)
     v = equation.output
     key = sheet.add(
         Kind.OP,

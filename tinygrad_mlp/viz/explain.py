@@ -204,8 +204,8 @@ def _forward(
     rows = [Row(words.symbol(words.known[x.birth]), words.value(used[x.birth])) for x in given]
     shown, left_out = _middle(list(forward))
     if meanings := words.meanings(forward):
-        said: list[Inline] = [part for meaning in meanings for part in (", ", *meaning)]
-        yield Say((*said[1:], "."))
+        legend: list[Inline] = [part for meaning in meanings for part in (", ", *meaning)]
+        yield Say((*legend[1:], "."))
     for k, step in enumerate(shown):
         if left_out and k == STEPS // 2:
             rows.append(Row(Math("…", r"\ldots"), Math("", ""), "=", plural(left_out, "more op")))

@@ -16,7 +16,7 @@ from tinygrad_mlp.viz.fold import Unit, chain_of
 from tinygrad_mlp.viz.labels import clean
 from tinygrad_mlp.viz.model import Group, Node
 
-__all__ = ["Frames", "homes_of", "module_title", "without_lonely"]
+__all__ = ["Frames", "calls_around", "module_title", "without_lonely"]
 
 
 class Frames:
@@ -56,9 +56,9 @@ def module_title(scope: Scope) -> str:
     return clean(f"{path} · {kind}" if path else kind, 48)
 
 
-def homes_of(units: Sequence[Unit]) -> dict[int, list[Any]]:
+def calls_around(units: Sequence[Unit]) -> dict[int, list[Any]]:
     """The module calls that every unit stands in; parameters stand with their readers."""
-    homes: dict[int, list[Any]] = {}
+    calls: dict[int, list[Any]] = {}
     readers: dict[int, list[list[Any]]] = {}
     for unit in units:
         if unit.kind == "leaf":
@@ -66,15 +66,15 @@ def homes_of(units: Sequence[Unit]) -> dict[int, list[Any]]:
         chain = chain_of(unit.scope)
         if unit.kind == "module":
             chain = chain[:-1]
-        homes[id(unit)] = chain
+        calls[id(unit)] = chain
         for node in unit.nodes:
             for x in node.inputs:
                 if x is not None and x.op is None and x.requires_grad:
                     readers.setdefault(x.birth, []).append(chain)
     for unit in units:
         if unit.kind == "leaf":
-            homes[id(unit)] = _common(readers.get(unit.last.birth, [[]]))
-    return homes
+            calls[id(unit)] = _common(readers.get(unit.last.birth, [[]]))
+    return calls
 
 
 def _common(chains: Sequence[list[Any]]) -> list[Any]:
@@ -90,14 +90,14 @@ def _common(chains: Sequence[list[Any]]) -> list[Any]:
 def without_lonely(boxes: list[Node], groups: list[Group]) -> tuple[list[Node], list[Group]]:
     """Take away frames round a single box: the box itself says which module it is."""
     parents = {group.key: group.parent for group in groups}
-    inhabitants = Counter(box.group for box in boxes if box.group)
-    inhabitants.update(group.parent for group in groups if group.parent)
-    lonely = {group.key for group in groups if inhabitants[group.key] < 2}
+    contents = Counter(box.group for box in boxes if box.group)
+    contents.update(group.parent for group in groups if group.parent)
+    lonely = {group.key for group in groups if contents[group.key] < 2}
 
-    def home(key: str | None) -> str | None:
+    def nearest(key: str | None) -> str | None:
         while key in lonely:
             key = parents[key] if key else None
         return key
 
-    kept = [replace(g, parent=home(g.parent)) for g in groups if g.key not in lonely]
-    return [replace(box, group=home(box.group)) for box in boxes], kept
+    left = [replace(g, parent=nearest(g.parent)) for g in groups if g.key not in lonely]
+    return [replace(box, group=nearest(box.group)) for box in boxes], left

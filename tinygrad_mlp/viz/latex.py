@@ -55,8 +55,10 @@ def latex(blocks: tuple[Block, ...]) -> str:
             parts.append(f"\\{command}{{{words(block.title)}}}\n")
         elif isinstance(block, Say):
             number = f"\\textbf{{{block.step}.}} " if block.step else ""
-            said = "".join(words(p) if isinstance(p, str) else f"${p.latex}$" for p in block.parts)
-            parts.append(f"\\noindent {number}{said}\n\n")
+            sentence = "".join(
+                words(p) if isinstance(p, str) else f"${p.latex}$" for p in block.parts
+            )
+            parts.append(f"\\noindent {number}{sentence}\n\n")
         elif isinstance(block, Figure):
             plain = "\n".join(block.lines.splitlines()[1:]).translate(_BOX)
             parts.append(f"\\begin{{verbatim}}\n{plain}\n\\end{{verbatim}}\n")

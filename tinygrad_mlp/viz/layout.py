@@ -32,7 +32,7 @@ class Point(NamedTuple):
 
 
 class Size(NamedTuple):
-    """How much room a box needs, and how wide the label of its arrows is."""
+    """How much space a box needs, and how wide the label of its arrows is."""
 
     w: float
     h: float
@@ -75,12 +75,12 @@ class Layout:
     lines: list[list[Point]]
 
 
-Home: TypeAlias = str | None
+Within: TypeAlias = str | None
 
 
 @dataclass(slots=True)
-class _Room:
-    """A frame while it is laid out; the whole picture is the room None."""
+class _Part:
+    """A frame while it is laid out; the whole picture is the part None."""
 
     items: dict[Item, Size] = field(default_factory=dict)
     links: dict[Link, None] = field(default_factory=dict)
@@ -90,7 +90,7 @@ class _Room:
 def lay_out(
     sizes: Mapping[str, Size],
     edges: Sequence[tuple[str, str]],
-    homes: Mapping[str, Home] | None = None,
+    frame_of: Mapping[str, Within] | None = None,
     frames: Mapping[str, Frame] | None = None,
     *,
     down: bool = False,
@@ -100,7 +100,7 @@ def lay_out(
     Args:
         sizes: The boxes by key, in the order of computation.
         edges: The arrows as (tail, head).
-        homes: The frame that a box stands in.
+        frame_of: The frame that a box stands in.
         frames: The frames; each after the one that it lies in.
         down: Whether arrows run downward instead of to the right.
 
@@ -108,51 +108,51 @@ def lay_out(
     >>> layout.boxes["a"].x < layout.boxes["b"].x
     True
     """
-    homes, frames = homes or {}, frames or {}
+    frame_of, frames = frame_of or {}, frames or {}
     if down:
         sizes = {key: Size(s.h, s.w, 14.0 if s.label else 0.0) for key, s in sizes.items()}
-    rooms: dict[Home, _Room] = {None: _Room()} | {key: _Room() for key in frames}
+    parts: dict[Within, _Part] = {None: _Part()} | {key: _Part() for key in frames}
     above = _ancestry(frames)
     for key, size in sizes.items():
-        rooms[homes.get(key)].items["n", key] = size
+        parts[frame_of.get(key)].items["n", key] = size
     routes = [
-        _route(tail, head, homes=homes, above=above, rooms=rooms, number=k)
+        _route(tail, head, frame_of=frame_of, above=above, parts=parts, number=k)
         for k, (tail, head) in _numbered(edges)
     ]
-    inward: list[Home] = [None, *frames]
-    for home in reversed(inward):
-        room = rooms[home]
-        frame = None if home is None else frames[home]
+    inward: list[Within] = [None, *frames]
+    for within in reversed(inward):
+        part = parts[within]
+        frame = None if within is None else frames[within]
         inset = PADDING if frame else 0.0
         top = inset + (HEADER if frame and not down else 0.0)
         left = inset + (HEADER if frame and down else 0.0)
-        room.block = arrange(
-            room.items,
-            list(room.links),
+        part.block = arrange(
+            part.items,
+            list(part.links),
             left=left,
             top=top,
             inset=inset,
-            blocks=rooms_of(rooms),
+            blocks=blocks_of(parts),
         )
-        if frame is not None and home is not None:
+        if frame is not None and within is not None:
             wanted = frame.title + 2 * PADDING
             if down:
-                room.block.h = max(room.block.h, wanted)
+                part.block.h = max(part.block.h, wanted)
             else:
-                room.block.w = max(room.block.w, wanted)
-                room.block.widen()
-            rooms[frame.parent].items["g", home] = Size(room.block.w, room.block.h, 0.0)
-    return _collect(rooms, frames, routes, down=down)
+                part.block.w = max(part.block.w, wanted)
+                part.block.widen()
+            parts[frame.parent].items["g", within] = Size(part.block.w, part.block.h, 0.0)
+    return _collect(parts, frames, routes, down=down)
 
 
-def rooms_of(rooms: Mapping[Home, _Room]) -> Mapping[Home, Block]:
+def blocks_of(parts: Mapping[Within, _Part]) -> Mapping[Within, Block]:
     """The blocks of the frames that are laid out already."""
-    return {key: room.block for key, room in rooms.items() if room.block is not None}
+    return {key: part.block for key, part in parts.items() if part.block is not None}
 
 
-def _ancestry(frames: Mapping[str, Frame]) -> dict[Home, list[Home]]:
+def _ancestry(frames: Mapping[str, Frame]) -> dict[Within, list[Within]]:
     """For every frame the frames that it lies in and itself, outermost first."""
-    above: dict[Home, list[Home]] = {None: [None]}
+    above: dict[Within, list[Within]] = {None: [None]}
     for key, frame in frames.items():
         above[key] = [*above[frame.parent], key]
     return above
@@ -172,50 +172,50 @@ def _route(
     tail: str,
     head: str,
     *,
-    homes: Mapping[str, Home],
-    above: Mapping[Home, list[Home]],
-    rooms: Mapping[Home, _Room],
+    frame_of: Mapping[str, Within],
+    above: Mapping[Within, list[Within]],
+    parts: Mapping[Within, _Part],
     number: int,
-) -> list[tuple[Home, Link]]:
+) -> list[tuple[Within, Link]]:
     """The links that an arrow is made of: out of frames, across, and into frames."""
-    out, into = above[homes.get(tail)], above[homes.get(head)]
+    out, into = above[frame_of.get(tail)], above[frame_of.get(head)]
     shared = 0
     while shared < min(len(out), len(into)) and out[shared] == into[shared]:
         shared += 1
-    route: list[tuple[Home, Link]] = []
+    route: list[tuple[Within, Link]] = []
     here: Item = ("n", tail)
-    for home in out[: shared - 1 : -1]:
-        route.append((home, Link(here, ("o", tail), tail, 0)))
-        here = ("g", str(home))
+    for within in out[: shared - 1 : -1]:
+        route.append((within, Link(here, ("o", tail), tail, 0)))
+        here = ("g", str(within))
     rest = into[shared:]
     target: Item = ("g", str(rest[0])) if rest else ("n", head)
     route.append((out[shared - 1], Link(here, target, tail, 0 if rest else number)))
-    for i, home in enumerate(rest):
+    for i, within in enumerate(rest):
         last = i == len(rest) - 1
         target = ("n", head) if last else ("g", str(rest[i + 1]))
-        route.append((home, Link(("i", tail), target, tail, number if last else 0)))
-    for home, link in route:
-        rooms[home].links[link] = None
+        route.append((within, Link(("i", tail), target, tail, number if last else 0)))
+    for within, link in route:
+        parts[within].links[link] = None
     return route
 
 
 def _collect(
-    rooms: Mapping[Home, _Room],
+    parts: Mapping[Within, _Part],
     frames: Mapping[str, Frame],
-    routes: Sequence[Sequence[tuple[Home, Link]]],
+    routes: Sequence[Sequence[tuple[Within, Link]]],
     *,
     down: bool,
 ) -> Layout:
     """Turn places inside frames into places in the picture."""
-    origin: dict[Home, Point] = {None: Point(0.0, 0.0)}
+    origin: dict[Within, Point] = {None: Point(0.0, 0.0)}
     boxes: dict[str, Box] = {}
     framed: dict[str, Box] = {}
-    for home in [None, *frames]:
-        room = rooms[home]
-        assert room.block is not None  # noqa: S101 - every room was arranged
-        for (what, key), size in room.items.items():
-            x, y = room.block.places[what, key]
-            at = Point(origin[home].x + x, origin[home].y + y)
+    for within in [None, *frames]:
+        part = parts[within]
+        assert part.block is not None  # noqa: S101 - every part was arranged
+        for (what, key), size in part.items.items():
+            x, y = part.block.places[what, key]
+            at = Point(origin[within].x + x, origin[within].y + y)
             if what == "g":
                 origin[key] = at
                 framed[key] = Box(*at, size.w, size.h)
@@ -224,13 +224,13 @@ def _collect(
     lines = []
     for route in routes:
         line: list[Point] = []
-        for home, link in route:
-            block, (dx, dy) = rooms[home].block, origin[home]
+        for within, link in route:
+            block, (dx, dy) = parts[within].block, origin[within]
             assert block is not None  # noqa: S101
             points = [Point(x + dx, y + dy) for x, y in block.paths[link]]
             line += points[1:] if line and points[0] == line[-1] else points
         lines.append(line)
-    whole = rooms[None].block
+    whole = parts[None].block
     assert whole is not None  # noqa: S101
     if not down:
         return Layout(whole.w, whole.h, boxes, framed, lines)

@@ -78,12 +78,14 @@ def _lines(
                 continue
             strength = 0.0 if shares is None else float(shares[j, i])
             gradient = NOT_YET if weights.gradient is None else number(weights.gradient[j, i])
-            said = f"{weights.name}[{j}, {i}] = {number(weights.value[j, i])}; gradient {gradient}"
+            tooltip = (
+                f"{weights.name}[{j}, {i}] = {number(weights.value[j, i])}; gradient {gradient}"
+            )
             yield (
                 f'<path class="weight {sign(strength)}" data-key="w{k}" data-at="{j},{i}" '
                 f'stroke-width="{n(thickness(strength))}" '
                 f'd="M{n(x0 + RADIUS)} {n(y0)}L{n(x1 - RADIUS)} {n(y1)}">'
-                f"<title>{attribute(said)}</title></path>"
+                f"<title>{attribute(tooltip)}</title></path>"
             )
 
 
@@ -112,7 +114,7 @@ def _circles(network: Network, k: int, at: dict[int | None, tuple[float, float]]
         bias = "" if layer.bias is None else f"; bias {number(layer.bias[i])}"
         shown_value = attribute(compact(value))
         loud = "" if math.isfinite(value) else " loud"
-        said = f"{layer.title}[{i}] = {number(value)}{bias}"
+        tooltip = f"{layer.title}[{i}] = {number(value)}{bias}"
         body = f'<circle class="body" cx="{n(x)}" cy="{n(y)}" r="{n(RADIUS)}"/>'
         if kind == "input":
             r = RADIUS - 2
@@ -123,7 +125,7 @@ def _circles(network: Network, k: int, at: dict[int | None, tuple[float, float]]
                      f'r="{n(RADIUS - 3)}"/>')  # fmt: skip
         yield (
             f'<g class="node neuron {kind}{loud}" data-key="l{k}" data-at="{i}">'
-            f"<title>{attribute(said)}</title>{body}"
+            f"<title>{attribute(tooltip)}</title>{body}"
             f'<text class="neuron-text" x="{n(x)}" y="{n(y + 4)}">{shown_value}</text>'
             "</g>"
         )

@@ -119,8 +119,8 @@ def decision_boundary(
     )
     with no_grad():
         points = np.c_[across.ravel(), up.ravel()]
-        said = model(points)
-    out = np.asarray(said.data if isinstance(said, Tensor) else said).reshape(len(points), -1)
+        answer = model(points)
+    out = np.asarray(answer.data if isinstance(answer, Tensor) else answer).reshape(len(points), -1)
     answers = out.argmax(axis=1) if out.shape[1] > 1 else out[:, 0]
     if out.shape[1] == 1 and threshold is not None:
         answers = (answers > threshold).astype(float)

@@ -20,7 +20,7 @@ from tinygrad_mlp.graph import ancestors, held, module_path, names
 from tinygrad_mlp.ops import Array
 from tinygrad_mlp.origin import place
 from tinygrad_mlp.viz.fold import Depth, Unit, plan
-from tinygrad_mlp.viz.frames import Frames, homes_of, module_title, without_lonely
+from tinygrad_mlp.viz.frames import Frames, calls_around, module_title, without_lonely
 from tinygrad_mlp.viz.heat import table_size
 from tinygrad_mlp.viz.labels import (
     FEW,
@@ -147,7 +147,7 @@ def read_keyed(
     if named is None:
         named = names(nodes if len(nodes) <= 50_000 else _shown(units))
     reading = _Reading(named, results, show, letters(nodes, named), held(nodes))
-    homes = homes_of(units)
+    calls = calls_around(units)
     boxes: list[Node] = []
     edges: list[Edge] = []
     made_by: dict[int, tuple[str, str]] = {}
@@ -156,7 +156,7 @@ def read_keyed(
         constants = _constants(unit, len(boxes), reading) if unit.kind == "op" else []
         boxes += constants
         key = f"n{len(boxes)}"
-        group = reading.frames.group(homes[id(unit)])
+        group = reading.frames.group(calls[id(unit)])
         boxes.append(_box(unit, key, group, reading))
         edges += _arrows(unit, key, made_by, constants)
         shape = shape_text(unit.last.shape) if show.shapes and unit.kind != "leaf" else ""

@@ -107,11 +107,11 @@ def _scene(trace: Trace, plan: _Plan) -> Scene:
     )
     beats = [*forward_beats(trace, forward, keys), *arrivals(trace, plan.births, own, keys)]
     beats += backward_beats(trace, backward, keys, picture)
-    return Scene(plan.title, _roomy(picture, beats), tuple(beats), keys, {}, plan.parent)
+    return Scene(plan.title, _with_space(picture, beats), tuple(beats), keys, {}, plan.parent)
 
 
-def _roomy(picture: Picture, beats: Sequence[Beat]) -> Picture:
-    """The picture with room for every text that will stand in the place of a gradient."""
+def _with_space(picture: Picture, beats: Sequence[Beat]) -> Picture:
+    """The picture with space for every text that will stand in the place of a gradient."""
     widest: dict[str, str] = {}
     for beat in beats:
         if beat.to is not None and beat.total is not None:

@@ -243,10 +243,10 @@ def _labels(picture: Picture, layout: Layout, *, down: bool) -> Iterator[str]:
 
 def _node(node: Node, b: Box, *, interactive: bool) -> str:
     loud = (" loud" if node.loud else "") + (" marked" if node.marked else "")
-    said = attribute(node.sentence)
+    sentence = attribute(node.sentence)
     if interactive:  # what the gradient will be is not told beforehand
-        said = attribute(replace(node, gradient="").sentence)
-    head = f'<g class="node {node.kind}{loud}" data-key="{node.key}"><title>{said}</title>'
+        sentence = attribute(replace(node, gradient="").sentence)
+    head = f'<g class="node {node.kind}{loud}" data-key="{node.key}"><title>{sentence}</title>'
     parts = [head, outline(node.kind, b)]
     y = b.y + ABOVE + 13
     title = f'<text class="title" x="{n(b.x + SIDE)}" y="{n(y)}">{attribute(node.title)}</text>'
@@ -275,7 +275,7 @@ def _node(node: Node, b: Box, *, interactive: bool) -> str:
     if interactive:
         parts.append(
             f'<rect class="hit" x="{n(b.x)}" y="{n(b.y)}" width="{n(b.w)}" height="{n(b.h)}" '
-            f'rx="8" tabindex="0" role="button" aria-label="{said}"/>'
+            f'rx="8" tabindex="0" role="button" aria-label="{sentence}"/>'
         )
     return "".join(parts) + "</g>"
 

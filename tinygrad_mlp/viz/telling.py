@@ -112,9 +112,9 @@ def forward_beats(
             formula = trace.words.formula(step.formula)
             say = f"Forward: {step.name} = {formula.text} is {shown}"
             say += "." if not step.value.ndim else f" ({shape})."
-            said = [(math.text, what) for math, what in trace.words.meanings([step])]
-            new = [f"{letter}{what}" for letter, what in said if letter not in told]
-            told |= {letter for letter, _ in said}
+            meanings = [(math.text, what) for math, what in trace.words.meanings([step])]
+            new = [f"{letter}{what}" for letter, what in meanings if letter not in told]
+            told |= {letter for letter, _ in meanings}
             say += f" {', '.join(new)}." if new else ""
             left = trace.words.name(step.node)
             formula = Math(f"{left.text} = {formula.text}", f"{left.latex} = {formula.latex}")
@@ -276,14 +276,14 @@ def _numbers(words: Words, step: BackwardStep, flow: _Flow, total: Array, part: 
     local = step.local if len(flow.steps) == 1 else None
     if local is not None:
         product = words.product((step.upstream, local))
-        said = f"upstream × local = {product.text} = {words.value(flow.contribution).text}"
+        text = f"upstream × local = {product.text} = {words.value(flow.contribution).text}"
     elif len(flow.steps) == 1:
         shapes = words.shapes(step).text
-        said = f"shapes {shapes} give {shape_text(flow.contribution.shape)}: "
-        said += gradient_text(flow.contribution)[0]
+        text = f"shapes {shapes} give {shape_text(flow.contribution.shape)}: "
+        text += gradient_text(flow.contribution)[0]
     else:
-        said = f"contribution {gradient_text(flow.contribution)[0]}"
-    return said + (f"; the sum is now {gradient_text(total)[0]}" if part else "")
+        text = f"contribution {gradient_text(flow.contribution)[0]}"
+    return text + (f"; the sum is now {gradient_text(total)[0]}" if part else "")
 
 
 def facts_of(node: Tensor, named: Mapping[int, str]) -> list[tuple[str, str]]:
