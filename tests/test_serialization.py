@@ -251,3 +251,9 @@ def test_being_killed_while_saving_leaves_the_old_file_or_the_new_one(kind, tmp_
 def test_a_model_is_no_dict_of_arrays(tmp_path):
     with pytest.raises(UsageError, match=r"got a Linear.*Pass its state_dict\(\)"):
         tg.save(nn.Linear(2, 1), tmp_path / "m.npz")
+
+
+def test_the_ending_may_be_written_in_capitals(tmp_path):
+    values = {"w": np.arange(3.0)}
+    files.save(values, tmp_path / "W.NPZ")
+    assert np.array_equal(files.load(tmp_path / "W.NPZ")["w"], values["w"])

@@ -123,13 +123,14 @@ def load_with_metadata(path: str | os.PathLike[str]) -> tuple[dict[str, Array], 
 
 
 def _kind(path: Path) -> str:
-    if path.suffix not in KINDS:
+    kind = path.suffix.lower()
+    if kind not in KINDS:
         raise UsageError(
             f"{path.name} ends in {path.suffix or 'nothing'}",
             why="the ending says what kind of file it is",
             fix=f"Use {' or '.join(KINDS)}.",
         )
-    return path.suffix
+    return kind
 
 
 def _name(name: Any) -> str:

@@ -144,6 +144,14 @@ def test_a_stratified_split_keeps_the_shares(seed, counts):
     assert len(train) + len(held) == len(labels)
 
 
+def test_a_split_takes_a_share_or_a_number_and_nothing_else():
+    assert len(data.split(np.arange(10), validation=np.int64(3))[1][0]) == 3
+    assert len(data.split(np.arange(10), validation=np.float32(0.25))[1][0]) == 2
+    for wrong in (True, "0.2", None):
+        with pytest.raises(UsageError, match="a share of the samples, or their number"):
+            data.split(np.arange(10), validation=wrong)
+
+
 def test_a_split_with_an_empty_side_is_refused():
     with pytest.raises(UsageError, match="both sides need samples"):
         data.split(np.ones(3), validation=0.01)

@@ -41,6 +41,10 @@ ACTIVATIONS = [
     (nn.Softmax, torch.nn.Softmax, (0,)),
     (nn.LogSoftmax, torch.nn.LogSoftmax, (-1,)),
     (nn.Identity, torch.nn.Identity, ()),
+    (nn.Mish, torch.nn.Mish, ()),
+    (nn.Softsign, torch.nn.Softsign, ()),
+    (nn.Hardtanh, torch.nn.Hardtanh, ()),
+    (nn.Hardtanh, torch.nn.Hardtanh, (-0.5, 3.0)),
 ]
 
 
@@ -51,6 +55,19 @@ ACTIVATIONS = [
 @given(seed=seeds, shape=st.sampled_from([(3,), (2, 4), (1, 1), (2, 3, 4)]))
 def test_activations(ours, theirs, args, dtype, seed, shape):
     compare(ours(*args), theirs(*args), numbers(seed, shape, dtype, 4.0), dtype)
+
+
+@both_dtypes
+@given(
+    seed=seeds, features=st.sampled_from([1, 3]), shape=st.sampled_from([(2, 3), (4, 3, 2), (3,)])
+)
+def test_prelu(dtype, seed, features, shape):
+    if features == 3 and len(shape) == 1:
+        return
+    ours = nn.PReLU(features, 0.3, dtype=dtype)
+    theirs = torch.nn.PReLU(features, 0.3, dtype=torch_kind(dtype))
+    carry(ours, theirs)
+    compare(ours, theirs, numbers(seed, shape, dtype), dtype)
 
 
 # -- layers ----------------------------------------------------------------------------------
@@ -184,6 +201,7 @@ def test_losses_of_entries(dtype, seed, shape, reduction, delta):
         (nn.MSELoss, torch.nn.MSELoss, {}),
         (nn.L1Loss, torch.nn.L1Loss, {}),
         (nn.HuberLoss, torch.nn.HuberLoss, {"delta": delta}),
+        (nn.SmoothL1Loss, torch.nn.SmoothL1Loss, {"beta": delta}),
     ):
         options |= {"reduction": reduction}
         compare_loss(ours(**options), theirs(**options), p, t, dtype)
@@ -216,8 +234,9 @@ def test_binary_cross_entropies(dtype, seed, shape, reduction, weighted):
     weighted=st.booleans(),
     smoothing=st.sampled_from([0.0, 0.2]),
     soft=st.booleans(),
+    ignored=st.sampled_from([None, 0, -100]),
 )
-def test_cross_entropy(dtype, seed, shape, reduction, weighted, smoothing, soft):
+def test_cross_entropy(dtype, seed, shape, reduction, weighted, smoothing, soft, ignored):
     rng = np.random.default_rng(seed)
     axis = 0 if len(shape) == 1 else 1
     classes = shape[axis]
@@ -226,13 +245,70 @@ def test_cross_entropy(dtype, seed, shape, reduction, weighted, smoothing, soft)
         t = np.moveaxis(t, -1, axis).astype(dtype)
     else:
         t = rng.integers(0, classes, shape[:axis] + shape[axis + 1 :])
+        t = some_ignored(t, ignored)
     w = rng.uniform(0.5, 2, classes).astype(dtype) if weighted else None
+    other = {} if ignored is None or soft else {"ignore_index": ignored}
     compare_loss(
-        nn.CrossEntropyLoss(weight=w, label_smoothing=smoothing, reduction=reduction),
+        nn.CrossEntropyLoss(
+            weight=w, label_smoothing=smoothing, reduction=reduction, ignore_index=ignored
+        ),
         torch.nn.CrossEntropyLoss(
-            weight=None if w is None else over(w), label_smoothing=smoothing, reduction=reduction
+            weight=None if w is None else over(w),
+            label_smoothing=smoothing,
+            reduction=reduction,
+            **other,
         ),
         numbers(seed, shape, dtype, 5.0), np.asarray(t), dtype,
+    )  # fmt: skip
+
+
+def some_ignored(t, ignored):
+    """Targets of which every other one does not count; the first does."""
+    t = np.array(t)
+    if ignored is not None:
+        t[t == ignored] = 1
+        flat = t.reshape(-1)
+        flat[1::2] = ignored
+    return t
+
+
+@both_dtypes
+@given(
+    seed=seeds,
+    shape=st.sampled_from([(4, 3), (1, 2), (3,), (2, 3, 4)]),
+    reduction=reductions,
+    weighted=st.booleans(),
+    ignored=st.sampled_from([None, 0, -100]),
+)
+def test_negative_log_likelihood(dtype, seed, shape, reduction, weighted, ignored):
+    rng = np.random.default_rng(seed)
+    axis = 0 if len(shape) == 1 else 1
+    t = some_ignored(rng.integers(0, shape[axis], shape[:axis] + shape[axis + 1 :]), ignored)
+    w = rng.uniform(0.5, 2, shape[axis]).astype(dtype) if weighted else None
+    other = {} if ignored is None else {"ignore_index": ignored}
+    compare_loss(
+        nn.NLLLoss(weight=w, reduction=reduction, ignore_index=ignored),
+        torch.nn.NLLLoss(weight=None if w is None else over(w), reduction=reduction, **other),
+        numbers(seed, shape, dtype), t, dtype,
+    )  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore:reduction:UserWarning")  # what "mean" may become there
+@both_dtypes
+@given(
+    seed=seeds,
+    shape=st.sampled_from([(4, 3), (1, 2), (2, 3, 4)]),
+    reduction=st.sampled_from(["mean", "sum", "none", "batchmean"]),
+    logs=st.booleans(),
+)
+def test_divergence_of_kullback_and_leibler(dtype, seed, shape, reduction, logs):
+    rng = np.random.default_rng(seed)
+    t = rng.dirichlet(np.ones(shape[-1]), shape[:-1]).astype(dtype)
+    t = np.log(t) if logs else np.where(t < 0.2, dtype(0), t)
+    compare_loss(
+        nn.KLDivLoss(reduction=reduction, log_target=logs),
+        torch.nn.KLDivLoss(reduction=reduction, log_target=logs),
+        numbers(seed, shape, dtype), t, dtype,
     )  # fmt: skip
 
 

@@ -188,3 +188,151 @@ def test_functions_give_back_what_they_are_given():
 def test_one_hidden_layer_is_a_list_too():
     with pytest.raises(UsageError, match=r"hidden_layers is 5.*MLP\(2, \[5\], 1\)"):
         nn.MLP(2, 5, 1)
+
+
+# -- what was wrong when it was written ------------------------------------------------------
+
+
+def test_an_activation_of_an_mlp_may_be_said_in_every_way():
+    slopes = nn.PReLU(init=0.5)
+    model = nn.MLP(2, [3, 3], 1, activation=slopes, output_activation=nn.Identity())
+    kinds = [type(layer).__name__ for layer in model]
+    assert kinds == ["Linear", "PReLU", "Linear", "PReLU", "Linear", "Identity"]
+    assert len({id(layer) for layer in (model[1], model[3], slopes)}) == 3
+    assert len(list(model.parameters())) == 8
+    made = nn.MLP(2, [3], 1, activation=lambda: nn.LeakyReLU(0.1), output_activation=None)
+    assert made[1].negative_slope == 0.1
+    for function in (np.tanh, F.tanh, lambda x: np.tanh(x)):
+        model = nn.MLP(2, [3], 1, activation=function, rng=0)
+        assert np.array_equal(model([1.0, 2.0]).data, nn.MLP(2, [3], 1, activation=nn.Tanh,
+            rng=0)([1.0, 2.0]).data)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (
+            {"activation": "relu"},
+            r"MLP's activation is 'relu'.*Write activation=nn.ReLU, the class",
+        ),
+        ({"output_activation": "gelu"}, r"Write output_activation=nn.GELU, the class"),
+        ({"activation": 3}, r"activation is 3.*Write activation=nn.ReLU, the class"),
+        ({"activation": lambda: None}, "made a NoneType, not a layer"),
+        ({"init": nn.init.xavier_uniform}, r"Call it: init=nn.init.xavier_uniform\(\)"),
+        ({"init": nn.init.uniform}, r"init is the function uniform.*init=nn.init.uniform\(\)"),
+        ({"init": nn.init.constant}, r"init=nn.init.constant\(0.0\)"),
+        ({"init": "zeros"}, r"init is 'zeros'.*such as init=nn.init.xavier_uniform\(\)"),
+    ],
+)
+def test_what_is_no_activation_and_no_initialiser_is_answered_with_what_to_write(options, text):
+    with pytest.raises(UsageError, match=text):
+        nn.MLP(2, [3], 1, **options)
+
+
+def test_an_initialiser_of_another_shape_is_refused():
+    with pytest.raises(ShapeError, match=r"init gave \(3,\) for a weight of shape \(2, 3\)"):
+        nn.Linear(3, 2, init=lambda shape, _: np.ones(shape[1]))
+
+
+def test_numbers_of_numpy_leave_float32_float32():
+    half, x = np.float64(0.5), np.ones((4, 2), np.float32)
+    for layer in (
+        nn.LeakyReLU(half), nn.ELU(half), nn.Hardtanh(-half, half), nn.Dropout(half, rng=0),
+        nn.LayerNorm(2, eps=half, dtype=np.float32),
+        nn.BatchNorm1d(2, half, half, dtype=np.float32),
+        nn.BatchNorm1d(2, half, half, dtype=np.float32).eval(),
+    ):  # fmt: skip
+        assert layer(x).dtype == np.float32
+        assert {value.dtype for value in layer.state_dict().values()} <= {
+            np.dtype(np.float32), np.dtype(np.int64),
+        }  # fmt: skip
+    for loss in (nn.HuberLoss(delta=half), nn.SmoothL1Loss(beta=half)):
+        assert loss(x, x).dtype == np.float32
+    soft = np.full((4, 2), 0.5, np.float32)
+    assert nn.CrossEntropyLoss(label_smoothing=half)(x, soft).dtype == np.float32
+
+
+@pytest.mark.parametrize("dims", [(2, 1), (1, 5), (-4, 1), (1, -4), (3, -1)])
+def test_flatten_joins_only_axes_that_are_there(dims):
+    with pytest.raises(ShapeError, match=rf"Flatten joins axes {dims[0]} to {dims[1]} of"):
+        nn.Flatten(*dims)(np.zeros((2, 3, 4) if dims != (3, -1) else (2, 3)))
+
+
+def test_flatten_leaves_a_single_sample_alone():
+    assert nn.Flatten()(np.zeros(3)).shape == (3,)
+    assert nn.Flatten()(1.0).shape == ()
+    assert nn.Flatten(-2, -1)(np.zeros((2, 3, 4))).shape == (2, 12)
+
+
+@pytest.mark.parametrize("smoothing", [2.0, -0.1, np.nan])
+def test_label_smoothing_is_a_share(smoothing):
+    with pytest.raises(UsageError, match=r"label_smoothing is .*it is a share of each target"):
+        nn.CrossEntropyLoss(label_smoothing=smoothing)
+
+
+def test_sizes_may_be_numpys_and_must_count():
+    assert nn.LayerNorm(np.int64(2))(np.ones((3, 2))).shape == (3, 2)
+    assert nn.LayerNorm([2, np.int64(3)]).normalized_shape == (2, 3)
+    assert repr(nn.Embedding(np.int64(3), np.int64(2))).startswith("Embedding(3, 2)")
+    for make, text in (
+        (lambda: nn.LayerNorm(2.0), r"LayerNorm's normalized_shape is 2.0.*Write LayerNorm\(5\)"),
+        (lambda: nn.BatchNorm1d("2"), r"BatchNorm1d's num_features is '2'"),
+        (lambda: nn.Embedding(3, -1), r"Embedding's embedding_dim is -1"),
+        (lambda: nn.PReLU(2.5), r"PReLU's num_parameters is 2.5"),
+        (lambda: nn.Hardtanh(1.0, 1.0), r"Hardtanh from 1.0 to 1.0"),
+        (lambda: nn.SmoothL1Loss(beta=0.0), r"beta is 0.0"),
+        (lambda: nn.NLLLoss(ignore_index=1.5), r"ignore_index is 1.5"),
+    ):
+        with pytest.raises(UsageError, match=text):
+            make()
+    with pytest.raises(ShapeError, match=r"PReLU has 3 slopes, got \(2, 4\).*Write PReLU\(4\)"):
+        nn.PReLU(3)(np.ones((2, 4)))
+
+
+@pytest.mark.parametrize(
+    ("loss", "name"),
+    [
+        (nn.MSELoss(), "MSE"), (nn.MSELoss(reduction="sum"), "MSE"), (nn.L1Loss(), "L1"),
+        (nn.HuberLoss(), "Huber"), (nn.SmoothL1Loss(), "SmoothL1"), (nn.BCELoss(), "BCE"),
+        (nn.BCEWithLogitsLoss(), "BCEWithLogits"), (nn.KLDivLoss(), "KLDiv"),
+    ],
+)  # fmt: skip
+def test_every_loss_of_entries_compares_by_its_own_name(loss, name):
+    with pytest.raises(ShapeError) as caught:
+        loss(np.zeros((4, 1)), np.zeros(4))
+    assert said(caught).startswith(f"{name} compares (4, 1) with (4,): broadcasting would make")
+    assert "test_layers.py:" in str(caught.value)
+    assert caught.value.compared == ((4, 1), (4,))
+
+
+def test_negative_log_likelihood_takes_class_numbers_only():
+    p = np.log(np.full((2, 3), 1 / 3))
+    assert nn.NLLLoss()(p, [0, 2]).item() == pytest.approx(np.log(3))
+    for wrong in ([0.0, 2.0], [[0, 1, 0], [1, 0, 0]]):
+        with pytest.raises(ShapeError, match=r"Give class numbers of shape \(2,\)"):
+            nn.NLLLoss()(p, wrong)
+
+
+def test_one_hot_rows_of_whole_numbers_are_probabilities():
+    p, rows = np.array([[1.0, 2.0, 0.5], [0.3, 0.2, 0.1]]), [[0, 1, 0], [1, 0, 0]]
+    expected = nn.CrossEntropyLoss()(p, [1, 0]).item()
+    assert nn.CrossEntropyLoss()(p, rows).item() == pytest.approx(expected, rel=1e-14)
+    with pytest.raises(ShapeError, match="cross_entropy compares"):
+        nn.CrossEntropyLoss()(p, [1, 0, 1])
+
+
+def test_layers_are_added_to_a_stack_and_taken_out_of_a_list():
+    model = nn.Sequential(nn.Linear(2, 3)).append(nn.Tanh()).append(np.exp)
+    assert list(model.state_dict()) == ["0.weight", "0.bias"]
+    assert model(np.ones((1, 2))).shape == (1, 3)
+    with pytest.raises(UsageError, match=r"there is a layer '1' already"):
+        nn.Sequential({"1": nn.Tanh()}).append(nn.Tanh())
+    layers = nn.ModuleList([nn.Tanh(), nn.Linear(2, 2)])
+    layers.insert(1, nn.ReLU())
+    assert [type(layer).__name__ for layer in layers] == ["Tanh", "ReLU", "Linear"]
+    assert list(layers.state_dict()) == ["2.weight", "2.bias"]
+    assert isinstance(layers.pop(0), nn.Tanh)
+    del layers[0]
+    assert list(layers.state_dict()) == ["0.weight", "0.bias"]
+    with pytest.raises(UsageError, match=r"Write Tanh\(\)"):
+        layers.insert(0, nn.Tanh)

@@ -20,6 +20,7 @@ from tinygrad_mlp.training import (
     Callback,
     Checkpoint,
     EarlyStopping,
+    ReduceOnPlateau,
     accuracy,
     classes,
     confusion,
@@ -88,6 +89,38 @@ def test_accumulation_takes_the_same_steps():
         assert np.allclose(p.data, q.data, rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize(
+    "loss",
+    [
+        nn.CrossEntropyLoss(reduction="sum"),
+        nn.CrossEntropyLoss(weight=[0.1, 1.0, 5.0]),
+        nn.CrossEntropyLoss(weight=[0.1, 1.0, 5.0], reduction="sum"),
+        nn.CrossEntropyLoss(ignore_index=2),
+        nn.CrossEntropyLoss(weight=[0.1, 1.0, 5.0], ignore_index=0, label_smoothing=0.1),
+        nn.NLLLoss(weight=[0.1, 1.0, 5.0]),
+    ],
+)
+@pytest.mark.parametrize("compile", [False, "numpy"])
+def test_accumulation_takes_the_same_steps_whatever_the_loss_reduces_to(loss, compile):
+    rng = np.random.default_rng(0)
+    data_set = rng.normal(size=(24, 2)), rng.permutation(24) % 3
+    ends = []
+    for parts in (1, 3):
+        net = nn.MLP(2, [4], 3, output_activation=None, rng=0)
+        optimizer = optim.SGD(net.parameters(), lr=0.02)
+        history = fit(net, data_set, loss=loss, optimizer=optimizer, epochs=3, batch_size=8,
+                      accumulate=parts, compile=compile)  # fmt: skip
+        ends.append([*history.loss, *net[0].weight.data.flat])
+    assert np.allclose(*ends, rtol=1e-10, atol=1e-12)
+
+
+def test_accumulation_asks_for_a_number_of_parts_and_for_a_tensor():
+    with pytest.raises(UsageError, match=r"accumulate is 0"):
+        run(accumulate=0)
+    with pytest.raises(UsageError, match=r"the loss gave a float, not a tensor"):
+        run(accumulate=2, loss=lambda p, t: ((p - t) ** 2).mean().item())
+
+
 def test_clipping_bounds_the_step():
     net = model()
     before = net.state_dict()
@@ -110,6 +143,82 @@ def test_a_schedule_sets_the_rate_before_every_step_in_every_group():
     assert seen == [[0.5 ** (i // 5), 0.1 * 0.5 ** (i // 5)] for i in range(10)]
 
 
+@pytest.mark.parametrize("compile", [False, "auto"])
+@pytest.mark.parametrize(
+    "make", [optim.SGD, optim.Adam, lambda p, lr: optim.SGD(p, lr, momentum=0.9)]
+)
+def test_a_schedule_in_numbers_of_numpy_leaves_float32_weights_float32(make, compile):
+    net = model(dtype=np.float32)
+    optimizer = make(net.parameters(), lr=0.01)
+    data_set = X.astype(np.float32), Y.astype(np.float32)
+    fit(net, data_set, loss=nn.MSELoss(), optimizer=optimizer, batch_size=8, epochs=2,
+        schedule=lambda s: 0.5 * (1 + np.cos(s)), compile=compile)  # fmt: skip
+    assert {p.dtype for p in net.parameters()} == {np.dtype(np.float32)}
+
+
+def test_after_a_schedule_the_rates_are_what_they_were():
+    def stop(run):
+        raise KeyboardInterrupt
+
+    net = model()
+    first, *rest = net.parameters()
+    optimizer = optim.SGD([{"params": first, "lr": 1.0}, {"params": rest}], lr=0.1)
+    for _ in range(2):
+        run(net, optimizer=optimizer, schedule=optim.cosine(20))
+        assert [group.lr for group in optimizer.groups] == [1.0, 0.1]
+    with pytest.raises(KeyboardInterrupt):
+        run(net, optimizer=optimizer, schedule=optim.cosine(20), callbacks=[stop])
+    assert [group.lr for group in optimizer.groups] == [1.0, 0.1]
+
+
+def test_rates_become_smaller_where_the_loss_stays():
+    values = iter([3.0, 2.0, 2.1, 2.2, 2.3, 1.0, 1.1, 1.2, 1.3, 1.4])
+    rates = []
+
+    class Fake(Callback):
+        def epoch(self, run):
+            run.numbers["score"] = next(values)
+
+    net = model()
+    optimizer = optim.SGD(net.parameters(), lr=0.1)
+    plateau = ReduceOnPlateau(0.5, patience=2, min_lr=0.02, monitor="score")
+    run(net, optimizer=optimizer, epochs=10,
+        callbacks=[Fake(), plateau, lambda _: rates.append(optimizer.lr)])  # fmt: skip
+    assert rates == [0.1, 0.1, 0.1, 0.05, 0.05, 0.05, 0.05, 0.025, 0.025, 0.02]
+    assert optimizer.lr == 0.1
+    with pytest.raises(UsageError, match="beside a schedule"):
+        run(callbacks=[ReduceOnPlateau()], schedule=optim.cosine(10))
+    with pytest.raises(UsageError, match="factor is 1"):
+        ReduceOnPlateau(1.0)
+
+
+def test_rates_become_smaller_as_in_pytorch():
+    from tests.conftest import needs
+
+    torch = needs("torch")
+    values = np.random.default_rng(0).normal(size=40).cumsum().tolist()
+    theirs = torch.optim.SGD([torch.zeros(1)], lr=0.1)
+    scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(
+        theirs, factor=0.7, patience=2, threshold=0.1, threshold_mode="abs", min_lr=0.02
+    )
+    expected = []
+    for value in values:
+        scheduler.step(value)
+        expected.append(theirs.param_groups[0]["lr"])
+    rates, left = [], iter(values)
+
+    class Fake(Callback):
+        def epoch(self, run):
+            run.numbers["score"] = next(left)
+
+    net = model()
+    optimizer = optim.SGD(net.parameters(), lr=0.1)
+    plateau = ReduceOnPlateau(0.7, patience=3, min_lr=0.02, min_delta=0.1, monitor="score")
+    run(net, optimizer=optimizer, epochs=40, batch_size=40,
+        callbacks=[Fake(), plateau, lambda _: rates.append(optimizer.lr)])  # fmt: skip
+    assert np.allclose(rates, expected, rtol=1e-12)
+
+
 def test_validation_metrics_and_a_table_of_it_all(tmp_path):
     history = run(validation=(X, Y), metrics=[r2])
     assert list(history) == ["loss", "val_loss", "val_r2"]
@@ -126,7 +235,7 @@ def test_validation_metrics_and_a_table_of_it_all(tmp_path):
         run(metrics=[r2])
 
 
-def test_validation_runs_in_use_and_training_in_training_mode():
+def test_validation_runs_in_use_training_in_training_mode_and_both_are_put_back():
     modes = []
 
     class Spy(nn.Module):
@@ -138,7 +247,7 @@ def test_validation_runs_in_use_and_training_in_training_mode():
     net.eval()
     run(net, epochs=2, batch_size=40, validation=(X, Y))
     assert modes == [(True, True), (False, False)] * 2
-    assert net[1].training
+    assert not net[1].training
 
 
 def test_early_stopping_and_the_best_weights():
@@ -158,6 +267,28 @@ def test_early_stopping_and_the_best_weights():
     assert all(np.array_equal(v, states[1][k]) for k, v in net.state_dict().items())
     with pytest.raises(UsageError, match="looks at 'val_loss', which is not in the history"):
         run(callbacks=[EarlyStopping(monitor="val_loss")])
+
+
+def test_what_looks_for_the_best_epoch_begins_anew_with_every_training():
+    class Fake(Callback):
+        def __init__(self, values):
+            self.values = iter(values)
+
+        def epoch(self, run):
+            run.numbers["score"] = next(self.values)
+
+    net = model()
+    stop, best = EarlyStopping(2, monitor="score"), BestWeights(monitor="score")
+    run(net, epochs=3, callbacks=[Fake([3.0, 2.0, 1.0]), stop, best])
+    states = []
+    history = run(
+        net, epochs=4, callbacks=[
+            Fake([9.0, 8.0, 7.0, 6.0]), stop, best, lambda r: states.append(r.model.state_dict()),
+        ],
+    )  # fmt: skip
+    assert len(history) == 4
+    assert best.best_epoch == 4
+    assert all(np.array_equal(v, states[-1][k]) for k, v in net.state_dict().items())
 
 
 def test_early_stopping_as_an_argument_looks_at_the_validation_loss():
@@ -185,6 +316,62 @@ def test_data_without_targets_says_so_and_sets_may_be_given_in_every_form():
     assert len(set(found)) == 1
     with pytest.raises(ShapeError, match="needs one number"):
         run(net, loss=nn.MSELoss(reduction="none"))
+
+
+def test_evaluation_uses_every_sample_once_however_the_data_is_given():
+    class Stream:
+        def __iter__(self):
+            return iter(zip(X, Y, strict=True))
+
+    net, samples = model(), list(zip(X, Y, strict=True))
+    expected = evaluate(net, (X, Y), nn.MSELoss(), [r2])
+    for given in (
+        samples,
+        Stream(),
+        data.DataLoader(samples, 7),
+        data.DataLoader(samples, 7, shuffle=True, drop_last=True, rng=0),
+        data.DataLoader(Stream(), 7),
+        data.DataLoader((X, Y), 7, shuffle=True, drop_last=True, rng=0),
+    ):
+        before = given.rng.bit_generator.state if isinstance(given, data.DataLoader) else None
+        assert evaluate(net, given, nn.MSELoss(), [r2]) == pytest.approx(expected, rel=1e-12)
+        history = run(net, epochs=1, validation=given, optimizer=optim.SGD(net.parameters(), lr=0))
+        assert history.val_loss == pytest.approx([expected["loss"]], rel=1e-12)
+        if before is not None:
+            assert given.rng.bit_generator.state == before
+    with pytest.raises(DataError, match="no target"):
+        evaluate(net, (X,), nn.MSELoss())
+
+
+def test_whole_numbers_in_lists_stay_whole():
+    net = nn.MLP(2, [4], 3, output_activation=None, rng=0)
+    optimizer = optim.SGD(net.parameters(), lr=0.1)
+    points, classes_ = [[0, 1], [1, 0], [1, 1]], [0, 2, 1]
+    for targets in (classes_, np.eye(3, dtype=int)[classes_].tolist()):
+        history = fit(net, (points, targets), loss=nn.CrossEntropyLoss(), optimizer=optimizer,
+                      epochs=3, validation=(points, targets))  # fmt: skip
+        assert history.loss[-1] < history.loss[0]
+    words = nn.Sequential(nn.Embedding(4, 2, rng=0), nn.Flatten(), nn.Linear(4, 1, rng=0))
+    fit(words, ([[0, 1], [2, 3]], [[0], [1]]), loss=nn.MSELoss(), compile="auto", epochs=4,
+        optimizer=optim.SGD(words.parameters(), lr=0.1))  # fmt: skip
+
+
+def test_after_training_every_module_is_in_the_mode_in_which_it_was():
+    net = nn.Sequential(nn.Linear(1, 4), nn.Dropout(0.5, rng=0), nn.Linear(4, 1))
+    net.eval()
+    net[0].train()
+    run(net)
+    assert [module.training for module in net.modules()] == [False, True, False, False]
+    with pytest.raises(ShapeError):
+        fit(net, (X, Y[:, 0]), loss=nn.MSELoss(), optimizer=optim.SGD(net.parameters(), lr=0.1))
+    assert [module.training for module in net.modules()] == [False, True, False, False]
+
+
+def test_a_history_says_what_it_has():
+    history = run()
+    assert history["val_loss"] == history.val_loss == []
+    with pytest.raises(UsageError, match=r"'val_r2' is not in the history.*It has loss; for val_"):
+        history["val_r2"]
 
 
 def test_an_optimiser_that_was_not_made_is_asked_for():
@@ -334,6 +521,33 @@ def test_a_loss_that_is_no_number_leaves_the_weights_and_the_best_ones(tmp_path)
     assert len(history.val_loss) == len(history) - 1
     assert evaluate(net, (X, Y), nn.MSELoss())["loss"] == min(history.val_loss)
     assert all(np.isfinite(v).all() for v in tg.load(tmp_path / "run.npz").values())
+
+
+def test_a_compiled_step_is_taken_before_its_loss_is_known_and_the_best_weights_help():
+    bad = np.where(np.arange(40)[:, None] == 36, np.nan, X)
+    loss = nn.MSELoss()
+    nets = [model() for _ in range(3)]
+    for net, options in zip(
+        nets, ({}, {"compile": "numpy"}, {"compile": "numpy", "keep_best": True}), strict=True
+    ):
+        loader = data.DataLoader((X, Y), 8)
+        spoil = Spoil(loader, bad)
+        with pytest.warns(TrainingWarning, match=r"epoch 3, batch 5"):
+            fit(net, loader, loss=loss, optimizer=optim.SGD(net.parameters(), lr=0.1), epochs=5,
+                callbacks=[spoil], **options)  # fmt: skip
+    finite = [all(np.isfinite(p.data).all() for p in net.parameters()) for net in nets]
+    assert finite == [True, False, True]
+
+
+class Spoil(Callback):
+    """Puts other numbers into a set after the second epoch."""
+
+    def __init__(self, loader, other):
+        self.loader, self.other = loader, other
+
+    def epoch(self, run):
+        if run.epoch == 2:
+            self.loader.dataset.arrays = (self.other, *self.loader.dataset.arrays[1:])
 
 
 def test_a_loss_that_is_no_number_from_the_first_step_is_no_matter_of_the_rate():

@@ -23,7 +23,8 @@ class ArrayDataset:
 
     Args:
         *arrays: Arrays, lists or tensors; the first axis of each counts samples. Arrays are
-            not copied, so files mapped into memory stay on disk.
+            not copied, so files mapped into memory stay on disk. Whole numbers stay whole: they
+            may be classes.
 
     Raises:
         DataError: If there are none, or their lengths differ.
@@ -61,13 +62,8 @@ class ArrayDataset:
 
 
 def _array(values: Any) -> Array:
-    """An array as it is; lists of numbers as float64, as tensors of them are."""
-    if isinstance(values, Tensor):
-        return values.data
-    if isinstance(values, np.ndarray):
-        return values
-    array = np.asarray(values)
-    return array.astype(np.float64) if array.dtype.kind == "i" else array
+    """An array as it is, and of anything else one like it."""
+    return values.data if isinstance(values, Tensor) else np.asanyarray(values)
 
 
 def split(
@@ -96,7 +92,14 @@ def split(
     """
     dataset = ArrayDataset(*arrays)
     n = len(dataset)
-    count = validation if isinstance(validation, int) else round(n * validation)
+    given: Any = validation
+    if isinstance(given, bool) or not isinstance(given, int | float | np.integer | np.floating):
+        raise UsageError(
+            f"validation={given!r}",
+            why="it is a share of the samples, or their number",
+            fix="Use a share such as 0.2, or a number of samples.",
+        )
+    count = given if isinstance(given, int | np.integer) else round(n * given)
     if not 0 < count < n:
         raise UsageError(
             f"validation={validation} of {n} samples",

@@ -104,6 +104,21 @@ class DataLoader:
             return self._from_arrays(self.dataset.arrays, skip)
         return self._from_samples(skip)
 
+    def in_order(self, most: int) -> Iterator[tuple[Tensor, ...]]:
+        """Every sample once, in its own order, whatever `shuffle` and `drop_last` say.
+
+        Args:
+            most: How many samples of arrays to give at once. Others come by `batch_size`.
+        """
+        if isinstance(self.dataset, ArrayDataset):
+            for start in range(0, len(self.dataset), most):
+                yield tuple(
+                    Tensor(a[start : start + most], copy=False) for a in self.dataset.arrays
+                )
+            return
+        samples = map(self.dataset.__getitem__, range(len(self.dataset))) if self.sized else None
+        yield from self._stacked(iter(self.dataset) if samples is None else samples)
+
     def _starts(self, skip: int) -> range:
         return range(skip * self.batch_size, len(self) * self.batch_size, self.batch_size)
 
@@ -128,10 +143,13 @@ class DataLoader:
             yield stacked([self.dataset[int(i)] for i in numbers])
 
     def _from_iterable(self) -> Iterator[tuple[Tensor, ...]]:
-        samples = iter(self.dataset)
+        for batch in self._stacked(iter(self.dataset)):
+            if len(batch[0]) == self.batch_size or not self.drop_last:
+                yield batch
+
+    def _stacked(self, samples: Iterator[Any]) -> Iterator[tuple[Tensor, ...]]:
         while batch := list(islice(samples, self.batch_size)):
-            if len(batch) == self.batch_size or not self.drop_last:
-                yield stacked(batch)
+            yield stacked(batch)
 
 
 def _rows(a: Array, start: int, stop: int, order: Array | None) -> Array:

@@ -11,30 +11,32 @@ from tinygrad_mlp.nn.activation import (
     ELU,
     GELU,
     Activation,
+    Hardtanh,
     LeakyReLU,
     LogSoftmax,
+    Mish,
+    PReLU,
     ReLU,
     Sigmoid,
     SiLU,
     Softmax,
     Softplus,
+    Softsign,
     Tanh,
 )
 from tinygrad_mlp.nn.combine import Concat, Flatten, Identity, Residual
 from tinygrad_mlp.nn.containers import ModuleDict, ModuleList
 from tinygrad_mlp.nn.dropout import Dropout
 from tinygrad_mlp.nn.embedding import Embedding
-from tinygrad_mlp.nn.linear import Linear
-from tinygrad_mlp.nn.loss import (
-    MSE,
+from tinygrad_mlp.nn.likelihood import (
     BCELoss,
     BCEWithLogitsLoss,
     CrossEntropyLoss,
-    HuberLoss,
-    L1Loss,
-    Loss,
-    MSELoss,
+    KLDivLoss,
+    NLLLoss,
 )
+from tinygrad_mlp.nn.linear import Linear
+from tinygrad_mlp.nn.loss import MSE, HuberLoss, L1Loss, Loss, MSELoss, SmoothL1Loss
 from tinygrad_mlp.nn.mlp import MLP
 from tinygrad_mlp.nn.module import Module
 from tinygrad_mlp.nn.norm import BatchNorm1d, LayerNorm
@@ -57,8 +59,10 @@ __all__ = [
     "Embedding",
     "Flatten",
     "Function",
+    "Hardtanh",
     "HuberLoss",
     "Identity",
+    "KLDivLoss",
     "L1Loss",
     "LayerNorm",
     "LeakyReLU",
@@ -66,17 +70,22 @@ __all__ = [
     "LogSoftmax",
     "Loss",
     "MSELoss",
+    "Mish",
     "Module",
     "ModuleDict",
     "ModuleList",
+    "NLLLoss",
+    "PReLU",
     "Parameter",
     "ReLU",
     "Residual",
     "Sequential",
     "SiLU",
     "Sigmoid",
+    "SmoothL1Loss",
     "Softmax",
     "Softplus",
+    "Softsign",
     "Tanh",
     "init",
 ]

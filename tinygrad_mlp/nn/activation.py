@@ -1,4 +1,4 @@
-"""Activations as modules: they apply one function and keep no weights.
+"""Activations as modules: they apply one function and, but for `PReLU`, keep no weights.
 
 This file knows which function each applies, and the constants that come with it. The functions
 are records or compositions of records; see `functional`.
@@ -8,21 +8,31 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import numpy as np
+
 from tinygrad_mlp import functional as F
+from tinygrad_mlp.errors import ShapeError, UsageError
+from tinygrad_mlp.nn.init import counted
 from tinygrad_mlp.nn.module import Module
+from tinygrad_mlp.nn.parameter import Parameter
+from tinygrad_mlp.nn.trail import place_of
 from tinygrad_mlp.tensor import Tensor, astensor
 
 __all__ = [
     "ELU",
     "GELU",
     "Activation",
+    "Hardtanh",
     "LeakyReLU",
     "LogSoftmax",
+    "Mish",
+    "PReLU",
     "ReLU",
     "SiLU",
     "Sigmoid",
     "Softmax",
     "Softplus",
+    "Softsign",
     "Tanh",
 ]
 
@@ -87,6 +97,113 @@ class Softplus(Activation):
     function = staticmethod(F.softplus)
 
 
+def _mish(x: Tensor) -> Any:
+    return x * F.tanh(F.softplus(x))
+
+
+class Mish(Activation):
+    """``x tanh(log(1 + exp(x)))``.
+
+    Source: Misra, "Mish: a self regularized non-monotonic activation function" (2020),
+    equation 1.
+
+    >>> Mish()([0.0])
+    Tensor([0.], shape=(1,))
+    """
+
+    function = staticmethod(_mish)
+
+
+def _softsign(x: Tensor) -> Any:
+    return x / (1.0 + abs(x))
+
+
+class Softsign(Activation):
+    """``x / (1 + |x|)``, between -1 and 1.
+
+    >>> Softsign()([-1.0, 3.0])
+    Tensor([-0.5 ,  0.75], shape=(2,))
+    """
+
+    function = staticmethod(_softsign)
+
+
+class Hardtanh(Module):
+    """``x``, but no less than `min_val` and no more than `max_val`.
+
+    >>> Hardtanh()([-3.0, 0.5])
+    Tensor([-1. ,  0.5], shape=(2,))
+    """
+
+    min_val: float
+    max_val: float
+
+    def __init__(self, min_val: float = -1.0, max_val: float = 1.0) -> None:
+        if not min_val < max_val:
+            raise UsageError(
+                f"Hardtanh from {min_val!r} to {max_val!r}",
+                why="there is nothing between",
+                fix="Write Hardtanh(-1.0, 1.0).",
+            )
+        self.min_val, self.max_val = float(min_val), float(max_val)
+
+    def forward(self, x: Any) -> Tensor:
+        """Apply it; the shape stays."""
+        clipped: Any = np.clip(astensor(x), self.min_val, self.max_val)
+        return clipped  # type: ignore[no-any-return]
+
+    def extra_repr(self) -> str:
+        """Its ends, if they are not the usual ones."""
+        usual = (self.min_val, self.max_val) == (-1.0, 1.0)
+        return "" if usual else f"{self.min_val}, {self.max_val}"
+
+
+class PReLU(Module):
+    """`LeakyReLU` whose slope is learned.
+
+    Source: He, Zhang, Ren, Sun, "Delving deep into rectifiers" (2015), equation 1.
+
+    Args:
+        num_parameters: 1 for one slope, or the number of features for one each.
+        init: Where the slopes begin.
+        dtype: The dtype of the slopes, float64 by default.
+
+    Attributes:
+        weight: (num_parameters,).
+
+    Called with numbers of any shape; axis 1 counts the features.
+
+    >>> PReLU()([-1.0, 2.0])
+    Tensor([-0.25,  2.  ], shape=(2,), op=where)
+    """
+
+    num_parameters: int
+    weight: Parameter
+
+    def __init__(self, num_parameters: int = 1, init: float = 0.25, *, dtype: Any = None) -> None:
+        self.num_parameters = counted("PReLU", "num_parameters", num_parameters, "PReLU(5)")
+        slopes = np.full(self.num_parameters, init, np.float64 if dtype is None else dtype)
+        self.weight = Parameter(slopes)
+
+    def forward(self, x: Any) -> Tensor:
+        """Apply it; the shape stays."""
+        x = astensor(x)
+        slope = self.weight
+        if self.num_parameters != 1:
+            if x.ndim < 2 or x.shape[1] != self.num_parameters:
+                raise ShapeError(
+                    f"{place_of(self)} has {self.num_parameters} slopes, got {x.shape}",
+                    why="axis 1 counts the features",
+                    fix=f"Write PReLU({x.shape[1] if x.ndim > 1 else 1}).",
+                )
+            slope = slope.reshape((self.num_parameters, *(1,) * (x.ndim - 2)))
+        return np.where(x > 0, x, slope * x)  # type: ignore[no-any-return]
+
+    def extra_repr(self) -> str:
+        """How many slopes, if it is more than one."""
+        return "" if self.num_parameters == 1 else str(self.num_parameters)
+
+
 class LeakyReLU(Module):
     """``x`` where it is positive, ``negative_slope · x`` elsewhere.
 
@@ -97,7 +214,7 @@ class LeakyReLU(Module):
     negative_slope: float
 
     def __init__(self, negative_slope: float = 0.01) -> None:
-        self.negative_slope = negative_slope
+        self.negative_slope = float(negative_slope)
 
     def forward(self, x: Any) -> Tensor:
         """Apply it; the shape stays."""
@@ -118,7 +235,7 @@ class ELU(Module):
     alpha: float
 
     def __init__(self, alpha: float = 1.0) -> None:
-        self.alpha = alpha
+        self.alpha = float(alpha)
 
     def forward(self, x: Any) -> Tensor:
         """Apply it; the shape stays."""

@@ -37,6 +37,11 @@ class Flatten(Module):
         start_dim: The first axis of those; by default the one behind the samples.
         end_dim: The last of those.
 
+    A single sample without the axis of samples stays as it is.
+
+    Raises:
+        ShapeError: If an input has no such axes, or the last one comes before the first.
+
     >>> import numpy as np
     >>> Flatten()(np.zeros((10, 8, 8))).shape
     (10, 64)
@@ -51,11 +56,17 @@ class Flatten(Module):
     def forward(self, x: Any) -> Tensor:
         """Reshape (n, a, b, ...) to (n, a·b·...)."""
         t = astensor(x)
-        shape = t.shape
-        first = self.start_dim % max(len(shape), 1)
-        last = self.end_dim % max(len(shape), 1)
-        if not shape or self.start_dim >= len(shape):
+        shape, n = t.shape, t.ndim
+        if (self.start_dim, self.end_dim) == (n, -1) or n == 0:
             return t
+        first = self.start_dim + (n if self.start_dim < 0 else 0)
+        last = self.end_dim + (n if self.end_dim < 0 else 0)
+        if not 0 <= first <= last < n:
+            raise ShapeError(
+                f"{place_of(self)} joins axes {self.start_dim} to {self.end_dim} of {shape}",
+                why=f"its axes are 0 to {n - 1}, and the first one joined comes first",
+                fix="Use Flatten() to join all but the first.",
+            )
         joined = math.prod(shape[first : last + 1])
         return t.reshape((*shape[:first], joined, *shape[last + 1 :]))
 

@@ -41,6 +41,21 @@ class ModuleList(Module):
         for module in modules:
             self.append(module)
 
+    def insert(self, index: int, module: Any) -> None:
+        """Put one before the module at `index`; those behind it move on, and so do their names.
+
+        >>> import numpy as np
+        >>> layers = ModuleList([np.tanh])
+        >>> layers.insert(0, np.exp)
+        >>> [layer.extra_repr() for layer in layers]
+        ['exp', 'tanh']
+        """
+        self._items.insert(index, as_layer(str(index), module))
+
+    def pop(self, index: int = -1) -> Module:
+        """Take one out, and return it."""
+        return self._items.pop(index)
+
     def members(self) -> Iterable[tuple[str, Any]]:
         """The modules by their positions."""
         return ((str(i), module) for i, module in enumerate(self._items))
@@ -64,6 +79,9 @@ class ModuleList(Module):
 
     def __setitem__(self, key: int, module: Any) -> None:
         self._items[key] = as_layer(str(key), module)
+
+    def __delitem__(self, key: int | slice) -> None:
+        del self._items[key]
 
 
 class ModuleDict(Module):

@@ -46,7 +46,7 @@ class Dropout(Module):
     def __init__(self, p: float = 0.5, *, rng: Seed = None) -> None:
         if not 0 <= p <= 1:
             raise UsageError(f"Dropout's p is {p!r}", why="it is a probability", fix="Use 0 to 1.")
-        self.p = p
+        self.p = float(p)
         self.generator = generator(rng)
 
     def forward(self, x: Any) -> Tensor:

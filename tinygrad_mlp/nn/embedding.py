@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mlp.errors import DTypeError, IndexingError
-from tinygrad_mlp.nn.init import Initialiser, Seed, generator, normal
+from tinygrad_mlp.nn.init import Initialiser, Seed, beginning, counted, generator, normal
 from tinygrad_mlp.nn.module import Module
 from tinygrad_mlp.nn.parameter import Parameter
 from tinygrad_mlp.nn.trail import place_of
@@ -52,9 +52,12 @@ class Embedding(Module):
         dtype: Any = None,
         rng: Seed = None,
     ) -> None:
-        self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
-        table = (init or normal())((num_embeddings, embedding_dim), generator(rng))
-        self.weight = Parameter(np.asarray(table, np.float64 if dtype is None else dtype))
+        usage = "Embedding(rows, numbers), as in Embedding(10, 3)"
+        self.num_embeddings = counted("Embedding", "num_embeddings", num_embeddings, usage)
+        self.embedding_dim = counted("Embedding", "embedding_dim", embedding_dim, usage)
+        shape = (self.num_embeddings, self.embedding_dim)
+        start = normal() if init is None else init
+        self.weight = Parameter(beginning(start, shape, generator(rng), dtype))
 
     def forward(self, index: Any) -> Tensor:
         """Look up whole numbers of any shape."""

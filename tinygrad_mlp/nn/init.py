@@ -12,13 +12,15 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from tinygrad_mlp.errors import ShapeError
+from tinygrad_mlp.errors import ShapeError, UsageError
 from tinygrad_mlp.ops import Array
 
 __all__ = [
     "Initialiser",
     "Seed",
+    "beginning",
     "constant",
+    "counted",
     "fans",
     "generator",
     "kaiming_normal",
@@ -43,6 +45,54 @@ Seed: TypeAlias = np.random.Generator | int | None
 def generator(rng: Seed) -> np.random.Generator:
     """The generator that was passed, or a new one from its seed."""
     return np.random.default_rng(rng)
+
+
+def counted(layer: str, name: str, value: Any, usage: str) -> int:
+    """An argument that says how many numbers there are.
+
+    Raises:
+        UsageError: If it counts nothing.
+
+    >>> counted("Linear", "in_features", np.int64(2), "Linear(2, 5)")
+    2
+    """
+    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 0:
+        raise UsageError(
+            f"{layer}'s {name} is {value!r}",
+            why="it counts numbers",
+            fix=f"Write {usage}.",
+        )
+    return int(value)
+
+
+def beginning(
+    init: Initialiser, shape: tuple[int, ...], rng: np.random.Generator, dtype: Any
+) -> Array:
+    """What an initialiser gives, as an array of float64 or of `dtype`.
+
+    Raises:
+        UsageError: For what is no initialiser, such as ``init=nn.init.ones`` without ``()``.
+        ShapeError: If it gives another shape.
+    """
+    name = getattr(init, "__name__", "")
+    if init is globals().get(name) and name in __all__:
+        raise UsageError(
+            f"init is the function {name}, which makes an initialiser",
+            fix=f"Call it: init=nn.init.{name}({'0.0' if name == 'constant' else ''}).",
+        )
+    if not callable(init):
+        raise UsageError(
+            f"init is {init!r}",
+            why="it is a function of a shape and a generator",
+            fix="Use one of nn.init, such as init=nn.init.xavier_uniform().",
+        )
+    values = np.asarray(init(shape, rng), np.float64 if dtype is None else dtype)
+    if values.shape != shape:
+        raise ShapeError(
+            f"init gave {values.shape} for a weight of shape {shape}",
+            fix="Return an array of the shape that is asked for, as np.ones(shape) does.",
+        )
+    return values
 
 
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mlp.errors import ShapeError, UsageError
-from tinygrad_mlp.nn.init import Initialiser, Seed, generator, lecun_uniform
+from tinygrad_mlp.errors import ShapeError
+from tinygrad_mlp.nn.init import Initialiser, Seed, beginning, counted, generator, lecun_uniform
 from tinygrad_mlp.nn.module import Module
 from tinygrad_mlp.nn.parameter import Parameter
 from tinygrad_mlp.nn.trail import place_of, trail
@@ -59,23 +59,14 @@ class Linear(Module):
         dtype: Any = None,
         rng: Seed = None,
     ) -> None:
-        widths: tuple[tuple[str, Any], ...] = (
-            ("in_features", in_features),
-            ("out_features", out_features),
-        )
-        for name, value in widths:
-            if not isinstance(value, int | np.integer) or value < 0:
-                raise UsageError(
-                    f"Linear's {name} is {value!r}",
-                    why="it counts numbers",
-                    fix="Write Linear(inputs, outputs), as in Linear(2, 5).",
-                )
-        self.in_features, self.out_features = int(in_features), int(out_features)
+        usage = "Linear(inputs, outputs), as in Linear(2, 5)"
+        self.in_features = counted("Linear", "in_features", in_features, usage)
+        self.out_features = counted("Linear", "out_features", out_features, usage)
         source = generator(rng)
         shape = (self.out_features, self.in_features)
         kind = np.float64 if dtype is None else dtype
-        weight = (init or lecun_uniform())(shape, source)
-        self.weight = Parameter(np.asarray(weight, kind))
+        start = lecun_uniform() if init is None else init
+        self.weight = Parameter(beginning(start, shape, source, kind))
         if not bias:
             self.bias = None
         elif init is not None:

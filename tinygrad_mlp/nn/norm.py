@@ -13,6 +13,7 @@ import numpy as np
 
 from tinygrad_mlp.errors import DataError, ShapeError
 from tinygrad_mlp.functional import layer_norm
+from tinygrad_mlp.nn.init import counted
 from tinygrad_mlp.nn.module import Module
 from tinygrad_mlp.nn.parameter import Buffer, Parameter
 from tinygrad_mlp.nn.trail import place_of
@@ -54,8 +55,13 @@ class LayerNorm(Module):
         *,
         dtype: Any = None,
     ) -> None:
-        shape = (normalized_shape,) if isinstance(normalized_shape, int) else normalized_shape
-        self.normalized_shape, self.eps = tuple(shape), eps
+        given: Any = normalized_shape
+        sizes = given if isinstance(given, tuple | list) else (given,)
+        self.normalized_shape = tuple(
+            counted("LayerNorm", "normalized_shape", n, "LayerNorm(5), or LayerNorm((3, 4))")
+            for n in sizes
+        )
+        self.eps = float(eps)
         kind = np.float64 if dtype is None else dtype
         self.weight = (
             Parameter(np.ones(self.normalized_shape, kind)) if elementwise_affine else None
@@ -133,9 +139,10 @@ class BatchNorm1d(Module):
         *,
         dtype: Any = None,
     ) -> None:
-        self.num_features, self.eps, self.momentum = num_features, eps, momentum
+        self.num_features = counted("BatchNorm1d", "num_features", num_features, "BatchNorm1d(5)")
+        self.eps, self.momentum = float(eps), None if momentum is None else float(momentum)
         kind = np.float64 if dtype is None else dtype
-        ones, zeros = np.ones(num_features, kind), np.zeros(num_features, kind)
+        ones, zeros = np.ones(self.num_features, kind), np.zeros(self.num_features, kind)
         self.weight = Parameter(ones) if affine else None
         self.bias = Parameter(zeros) if affine else None
         self.running_mean = Buffer(zeros) if track_running_stats else None

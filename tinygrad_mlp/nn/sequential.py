@@ -6,7 +6,7 @@ This file knows order and names. It knows no mathematics: each layer does its ow
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, overload
+from typing import Any, Self, overload
 
 from tinygrad_mlp.errors import UsageError
 from tinygrad_mlp.nn.module import Module
@@ -88,6 +88,26 @@ class Sequential(Module):
         """The layers by their own names, then whatever a subclass keeps besides."""
         own = ((k, v) for k, v in self.__dict__.items() if k not in {"_names", "_layers"})
         return (*zip(self._names, self._layers, strict=True), *own)
+
+    def append(self, layer: Any) -> Self:
+        """Add a layer at the end; its name is its position.
+
+        >>> from tinygrad_mlp import nn
+        >>> nn.Sequential(nn.Linear(2, 5)).append(nn.Tanh())
+        Sequential(  # 15 parameters
+          (0): Linear(2, 5)  # 15 parameters
+          (1): Tanh()
+        )
+        """
+        name = str(len(self._layers))
+        if name in self._names:
+            raise UsageError(
+                f"there is a layer {name!r} already",
+                fix="Name it: Sequential({**named, name: layer}).",
+            )
+        self._layers = (*self._layers, as_layer(name, layer))
+        self._names = (*self._names, name)
+        return self
 
     def __len__(self) -> int:
         return len(self._layers)

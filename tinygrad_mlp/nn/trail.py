@@ -9,22 +9,16 @@ from __future__ import annotations
 from typing import Any
 
 from tinygrad_mlp.graph import module_path
-from tinygrad_mlp.origin import here, place, user_site
+from tinygrad_mlp.origin import here
 from tinygrad_mlp.tensor import Tensor
 
-__all__ = ["place_of", "trail", "users_line"]
+__all__ = ["place_of", "trail"]
 
 
 def place_of(module: Any) -> str:
     """The module that is running, with its path in the model: ``Linear 'layers.2'``."""
     path = module_path(here.scope)
     return f"{type(module).__name__}{f' {path!r}' if path else ''}"
-
-
-def users_line() -> str:
-    """The user's file and line that is running."""
-    spot = place(user_site())
-    return "" if spot is None else str(spot)
 
 
 def trail(x: Tensor) -> list[tuple[str, str]]:

@@ -5,7 +5,12 @@ Read `loop.py`, then `run.py`. This room knows all rooms below it; it does not k
 
 from __future__ import annotations
 
-from tinygrad_mlp.training.callbacks import BestWeights, EarlyStopping, Scheduled
+from tinygrad_mlp.training.callbacks import (
+    BestWeights,
+    EarlyStopping,
+    ReduceOnPlateau,
+    Scheduled,
+)
 from tinygrad_mlp.training.checkpoint import Checkpoint
 from tinygrad_mlp.training.evaluation import evaluate, predict
 from tinygrad_mlp.training.history import History
@@ -21,6 +26,7 @@ __all__ = [
     "EarlyStopping",
     "History",
     "Progress",
+    "ReduceOnPlateau",
     "Run",
     "Scheduled",
     "accuracy",

@@ -1,45 +1,34 @@
 """Using a model: predictions and what they are worth, without a graph and in evaluation mode.
 
-This file knows the two modes of a model, and puts them back as they were.
+This file knows how a model is run over a whole set of data, part by part.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from tinygrad_mlp.autodiff import no_grad
 from tinygrad_mlp.data import ArrayDataset, DataLoader
-from tinygrad_mlp.errors import ShapeError
+from tinygrad_mlp.errors import DataError, ShapeError
 from tinygrad_mlp.functional.comparing import of_data
 from tinygrad_mlp.nn import Module
 from tinygrad_mlp.ops import Array
 from tinygrad_mlp.tensor import Tensor
 
-__all__ = ["Metrics", "compared", "evaluate", "in_use", "named_metrics", "predict"]
+__all__ = ["Metrics", "compared", "evaluate", "named_metrics", "predict", "with_target"]
 
 Metric: TypeAlias = Callable[[Array, Array], float]
 Metrics: TypeAlias = Mapping[str, Metric] | Iterable[Metric]
 """Functions (prediction, target) -> number, with names or called by their own."""
 
 
-@contextmanager
-def in_use(model: Module) -> Iterator[None]:
-    """Evaluation mode and no graph, for a block."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        with no_grad():
-            yield
-    finally:
-        for module, mode in modes:
-            module.training = mode
+AT_ONCE = 4096
+"""How many samples a model is run on at once, unless somebody says otherwise."""
 
 
-def predict(model: Module, *inputs: Any, batch_size: int = 4096) -> Array:
+def predict(model: Module, *inputs: Any, batch_size: int = AT_ONCE) -> Array:
     """What the model gives for `inputs`, as an array.
 
     Args:
@@ -51,12 +40,16 @@ def predict(model: Module, *inputs: Any, batch_size: int = 4096) -> Array:
     >>> predict(nn.Linear(2, 1), np.zeros((3, 2))).shape
     (3, 1)
     """
-    arrays = parts_of(inputs)
+    arrays = ArrayDataset(*inputs).arrays
     starts = range(0, max(len(arrays[0]), 1), batch_size)
-    with in_use(model):
-        parts = [model(*(a[i : i + batch_size] for a in arrays)) for i in starts]
-    arrays_out = [part.data if isinstance(part, Tensor) else np.asarray(part) for part in parts]
-    return arrays_out[0] if len(arrays_out) == 1 else np.concatenate(arrays_out)
+    with model.evaluating():
+        return _joined([model(*(a[i : i + batch_size] for a in arrays)) for i in starts])
+
+
+def _joined(parts: list[Any]) -> Array:
+    """Outputs of several batches as one array."""
+    arrays = [part.data if isinstance(part, Tensor) else np.asarray(part) for part in parts]
+    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
 
 
 def evaluate(
@@ -66,7 +59,8 @@ def evaluate(
 
     Args:
         model: The model; it runs in evaluation mode.
-        data: ``(X, Y)``: inputs, and the targets last; or an `ArrayDataset`, or its loader.
+        data: What `fit` takes: ``(X, Y)``, with the targets last; a data set, samples, or a
+            `DataLoader` of them, whose samples are all used once, in their own order.
         loss: ``loss(prediction, target)``.
         metrics: Functions of arrays (prediction, target), such as `accuracy`.
 
@@ -79,13 +73,18 @@ def evaluate(
     >>> evaluate(nn.Identity(), (X, X), nn.MSELoss(), [r2])
     {'loss': 0.0, 'r2': 1.0}
     """
-    *inputs, target = parts_of(data)
-    prediction = predict(model, *inputs)
-    with no_grad():
-        error = compared(loss, Tensor(prediction, copy=False), target)
+    loader = data if isinstance(data, DataLoader) else DataLoader(data, AT_ONCE)
+    predictions, targets = [], []
+    with model.evaluating():
+        for batch in loader.in_order(AT_ONCE):
+            *inputs, target = with_target(batch)
+            predictions.append(model(*inputs))
+            targets.append(target)
+        prediction, wanted = _joined(predictions), _joined(targets)
+        error = compared(loss, Tensor(prediction, copy=False), Tensor(wanted, copy=False))
     found = {"loss": float(error.item())}
     for name, metric in named_metrics(metrics).items():
-        found[name] = float(metric(prediction, target))
+        found[name] = float(metric(prediction, wanted))
     return found
 
 
@@ -97,11 +96,13 @@ def compared(loss: Callable[[Any, Any], Any], prediction: Any, target: Any, name
         raise of_data(error, name).with_traceback(error.__traceback__) from None
 
 
-def parts_of(data: Any) -> tuple[Array, ...]:
-    """The arrays of a data set, however it was given."""
-    if isinstance(data, DataLoader):
-        data = data.dataset
-    return data.arrays if isinstance(data, ArrayDataset) else ArrayDataset(*data).arrays
+def with_target(batch: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The parts of a batch, of which the last is the target."""
+    if len(batch) < 2:
+        raise DataError(
+            "a sample has one part, and no target", fix="Pass (X, Y), with the targets last."
+        )
+    return batch
 
 
 def named_metrics(metrics: Metrics) -> dict[str, Metric]:

@@ -86,7 +86,13 @@ class History:
         return self.svg
 
     def __getitem__(self, name: str) -> list[float]:
-        return self.columns[name]
+        if name not in self.columns and name not in {"loss", "val_loss"}:
+            known = ", ".join(self.columns) or "nothing yet"
+            raise UsageError(
+                f"{name!r} is not in the history",
+                fix=f"It has {known}; for val_… pass validation=.",
+            )
+        return self.columns.get(name, [])
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.columns)

@@ -17,14 +17,20 @@ import numpy as np
 
 from tinygrad_mlp import alarms, cells
 from tinygrad_mlp.data import DataLoader
-from tinygrad_mlp.errors import DataError, ShapeError, UsageError
+from tinygrad_mlp.errors import ShapeError, UsageError
 from tinygrad_mlp.functional.comparing import of_data
 from tinygrad_mlp.nn import Module
 from tinygrad_mlp.optim import Optimizer, Schedule, clip_grad_norm_
 from tinygrad_mlp.tensor import Tensor
 from tinygrad_mlp.training.callbacks import BestWeights, EarlyStopping, Scheduled
 from tinygrad_mlp.training.checkpoint import Checkpoint
-from tinygrad_mlp.training.evaluation import Metrics, compared, evaluate, named_metrics
+from tinygrad_mlp.training.evaluation import (
+    Metrics,
+    compared,
+    evaluate,
+    named_metrics,
+    with_target,
+)
 from tinygrad_mlp.training.history import History
 from tinygrad_mlp.training.progress import Progress
 from tinygrad_mlp.training.run import Run
@@ -61,8 +67,10 @@ def fit(
     """Train a model.
 
     Args:
-        model: The model; it is put into training mode.
-        data: ``(X, Y)``, with the targets last, or a `DataLoader`.
+        model: The model. It is trained in training mode; afterwards every module in it is in
+            the mode in which it was.
+        data: ``(X, Y)``, with the targets last; a list of samples, a data set, or a
+            `DataLoader`.
         loss: ``loss(prediction, target)`` gives one number.
         optimizer: Made with ``model.parameters()``.
         epochs: How often every sample is used.
@@ -71,9 +79,13 @@ def fit(
         rng: A generator or a seed for the orders.
         validation: ``(X, Y)`` to measure ``val_loss`` and the metrics on after every epoch.
         metrics: Functions of arrays (prediction, target), such as `accuracy`.
-        schedule: From a step to a factor of the learning rate; see `optim.schedules`.
+        schedule: From a step to a factor of the learning rate; see `optim.schedules`. Afterwards
+            the rates are what they were.
         clip_norm: The largest length of all gradients together.
-        accumulate: Work through each batch in so many parts: the same step, in less memory.
+        accumulate: Work through each batch in so many parts, in less memory: the same step, if
+            no layer looks across samples, as BatchNorm1d does. The gradients of the parts are
+            added as ``loss.share(part, batch)`` says; a loss that is a plain function must be
+            a mean over samples.
         early_stopping: End after so many epochs that are no better than the best.
         keep_best: End with the weights of the best epoch.
         checkpoint: Where and how often to save the training, and whether to go on from there.
@@ -84,8 +96,10 @@ def fit(
         stop_on_nan: Stop at the first step whose loss is infinite or no number, with a
             `TrainingWarning` that says where. The history keeps all epochs, and that last one
             with its loss; it is not validated, and no checkpoint or best weights are taken of
-            it. NumPy's own warnings about overflow inside the steps are left out. If False,
-            they are not, and training goes on.
+            it. The weights are those from before that step; but a compiled step writes the new
+            ones in place, and with `compile` that step has been taken: pass ``keep_best=True``.
+            NumPy's own warnings about overflow inside the steps are left out. If False, they
+            are not, and training goes on.
 
     Returns:
         The numbers of every epoch. ``loss`` is the mean over its samples as they were trained on.
@@ -108,6 +122,11 @@ def fit(
             why="an optimiser is made with the parameters that it shall move",
             fix=f"Write optimizer=optim.{given or 'SGD'}(model.parameters(), lr=0.1).",
         )
+    parts: Any = accumulate
+    if not isinstance(parts, int | np.integer) or parts < 1:
+        raise UsageError(
+            f"accumulate is {accumulate!r}", why="it counts parts of a batch", fix="Use 1 or more."
+        )
     metrics = named_metrics(metrics)
     if metrics and validation is None:
         raise UsageError("metrics without data to measure them on", fix="Pass validation=(X, Y).")
@@ -127,7 +146,8 @@ def fit(
         run = Run(model, optimizer, data, epochs, [bar, *(c for c in besides if c is not None)])
         step = _step(model, loss, optimizer, clip_norm, accumulate, stop_on_nan=stop_on_nan)
         step = _compiled(step, compile, data)
-        with np.errstate(**(_quiet() if stop_on_nan else {})):
+        quiet = np.errstate(**(_quiet() if stop_on_nan else {}))
+        with run.cleanup, model.in_mode(training=True), quiet:
             lost = _train(
                 run, step, lambda: _validated(model, validation, loss, metrics), stop_on_nan
             )
@@ -205,20 +225,11 @@ def _step(
     params = [p for group in optimizer.groups for p in group.params]
 
     def step(*batch: Tensor) -> Any:
-        if len(batch) < 2:
-            raise DataError(
-                "a sample has one part, and no target", fix="Pass (X, Y), with the targets last."
-            )
+        with_target(batch)
         optimizer.zero_grad()
         if accumulate == 1:
             *inputs, target = batch
-            error = compared(loss, model(*inputs), target)
-            if not isinstance(error, Tensor):
-                raise UsageError(
-                    f"the loss gave a {type(error).__name__}, not a tensor",
-                    why="a plain number does not remember what it was computed from",
-                    fix="Leave out .item(), .data and float() in it.",
-                )
+            error = _error(loss, model(*inputs), target)
             error.name = error.name or "loss"  # else it is called what fit's result is
             if stop_on_nan and _lost(error):
                 return error  # the weights stay as they are
@@ -235,22 +246,39 @@ def _step(
     return step
 
 
+def _error(loss: Loss, prediction: Any, target: Tensor) -> Tensor:
+    """The loss of a batch, which must be a tensor."""
+    error = compared(loss, prediction, target)
+    if not isinstance(error, Tensor):
+        raise UsageError(
+            f"the loss gave a {type(error).__name__}, not a tensor",
+            why="a plain number does not remember what it was computed from",
+            fix="Leave out .item(), .data and float() in it.",
+        )
+    return error
+
+
 def _in_parts(
     model: Module, loss: Loss, batch: Sequence[Tensor], parts: int, *, stop_on_nan: bool
 ) -> Tensor:
-    """Gradients of a batch, worked through in parts; the mean of means, weighted by size."""
+    """Gradients of a batch, worked through in parts; the loss says how much each one counts."""
     size = len(batch[-1])
+    share = getattr(loss, "share", _by_size)
     edges = [size * i // parts for i in range(parts + 1)]
     total = Tensor(0.0)
     for start, stop in pairwise(edges):
         if stop > start:
             *inputs, target = (t[start:stop] for t in batch)
-            error: Tensor = compared(loss, model(*inputs), target) * ((stop - start) / size)
+            error: Tensor = _error(loss, model(*inputs), target) * share(target, batch[-1])
             if stop_on_nan and _lost(error):
                 return error
             error.backward(keep_graph=False)
             total = total + error.detach()
     return total
+
+
+def _by_size(part: Tensor, whole: Tensor) -> float:
+    return len(part) / len(whole)
 
 
 def _validated(model: Module, validation: Any, loss: Loss, metrics: Metrics) -> dict[str, float]:

@@ -7,6 +7,7 @@ moments at which a callback is told. It does not know what a step does.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from typing import Any
 
 from tinygrad_mlp.data import DataLoader
@@ -74,6 +75,8 @@ class Run:
         error: The loss of the latest step.
         numbers: What the history got from the latest epoch.
         stopped: Set by `stop`.
+        cleanup: An `ExitStack`: what is put into it is done when training is over, after an
+            error or an interruption too.
     """
 
     def __init__(
@@ -91,6 +94,7 @@ class Run:
         self.error = float("nan")
         self.numbers: dict[str, float] = {}
         self.stopped = False
+        self.cleanup = ExitStack()
         self.order_state: Any = None  # the loader's generator as the present epoch began
         self.after_order: Callable[[], None] | None = None  # once, when that order is drawn again
         self.callbacks = [_as_callback(c) for c in callbacks]
