@@ -45,7 +45,7 @@ class Allocator:
         self.plan = plan = Plan(program)
         layable = {i for i in plan.kinds if plan.kinds[i] in {"ufunc", "dot", "reduce"}}
         layable |= set(plan.befores)
-        self.packs = packed(program, layable)
+        self.packs = packed(program, layable, set(plan.befores))
         self.last = plan.last_uses(self.packs.lines)
         self.writer = _Constants("make", "step", "np")
         self.once: list[str] = []

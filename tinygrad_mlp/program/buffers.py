@@ -243,10 +243,26 @@ class _Emitter(Allocator):
             self.at_last.append(f"{home}[...] = {name}")
 
     def _result(self, v: Any) -> str:
+        """What is handed out: no memory of the step's own, and nothing that is yet overwritten."""
         if type(v) is not Var:
             return self.writer.text(v)
         name = self._operand(v, None)
-        return f"{name}.copy()" if v.ndim else name
+        if not isinstance(v.value, np.ndarray) or (not v.ndim and self._is_number(v)):
+            return name
+        if id(self.plan.root(v)) not in self.plan.befores:
+            return f"{name}.copy()"
+        copied = self.writer.names.fresh(f"{name}_before")
+        self.writer.lines.append(f"{copied} = {name}.copy()")
+        return copied
+
+    def _is_number(self, v: Var) -> bool:
+        """Whether NumPy gives a number for certain, which nobody can write to."""
+        e = self.plan.made.get(id(v))
+        return e is not None and (
+            isinstance(e.op.forward, np.ufunc)
+            or e.op.forward is np.dot
+            or e.op.name.endswith(".reduce")
+        )
 
 
 def _value(x: Any) -> Any:

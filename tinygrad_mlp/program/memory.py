@@ -74,9 +74,9 @@ def _shares(e: Equation) -> bool:
 class Plan:
     """Roots, homes and last uses of a program's variables.
 
-    A view has the root of what it is a view of. A home is the memory of a cell that the step
-    writes; the variable that ends up in the cell is computed right there, where nobody needs the
-    old content any more.
+    A view has the root of what it is a view of, and so has what only may be one. A home is the
+    memory of a cell that the step writes; the variable that ends up in the cell is computed right
+    there, where nobody needs the old content any more.
     """
 
     def __init__(self, program: Program) -> None:
@@ -112,16 +112,24 @@ class Plan:
     def _root(self, e: Equation) -> None:
         y = e.output
         if self.kinds[id(y)] != "view":
+            if (shown := _shown(e)) is not None:
+                self._lean(y, shown)
             return
         x = e.inputs[0]
         whole = self.contiguous.get(id(x), True)
         if e.op.name == "reshape" and not whole:
-            self.kinds[id(y)] = "text"  # it would be a copy
+            self.kinds[id(y)] = "text"  # it would be a copy, as a rule
+            self._lean(y, x)
             return
         self.roots[id(y)] = self.root(x)
         self.contiguous[id(y)] = whole and (
             e.op.name == "reshape" or (e.op.name == "getitem" and y.size == x.size and _in_order(e))
         )
+
+    def _lean(self, y: Var, x: Var) -> None:
+        """Note that one shows the memory of another, in no order that is known."""
+        self.roots[id(y)] = self.root(x)
+        self.contiguous[id(y)] = False
 
     def last_uses(self, lines: list[list[Equation]]) -> dict[int, int]:
         """The line that reads a root last, itself or through a view."""
@@ -135,6 +143,20 @@ class Plan:
             if type(v) is Var:
                 last[id(self.root(v))] = len(lines)
         return last
+
+
+def _shown(e: Equation) -> Var | None:
+    """The input whose memory the result showed when the step was recorded, as after `np.flip`."""
+    y = e.output.value
+    if isinstance(y, np.ndarray):
+        for x in e.inputs:
+            if (
+                type(x) is Var
+                and isinstance(x.value, np.ndarray)
+                and np.may_share_memory(x.value, y)
+            ):
+                return x
+    return None
 
 
 def _in_order(e: Equation) -> bool:

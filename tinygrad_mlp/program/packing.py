@@ -34,12 +34,13 @@ class Packed:
     place: dict[int, tuple[int, int]] = field(default_factory=dict)
 
 
-def packed(program: Program, layable: set[int]) -> Packed:
+def packed(program: Program, layable: set[int], given: set[int]) -> Packed:
     """Find what can run as one.
 
     Args:
         program: The program, lowered.
         layable: The variables whose memory may be chosen, by ``id``.
+        given: Those among them that are there when the step begins.
     """
     result = Packed()
     groups: dict[int, list[Equation]] = {}
@@ -57,7 +58,7 @@ def packed(program: Program, layable: set[int]) -> Packed:
             last = max(when.get(id(x), -1) for e in equations for x in e.inputs)
             if last >= _first_use(equations, program, when, groups):
                 continue
-            if not _lay(equations, result, layable):
+            if not _lay(equations, result, layable, given):
                 continue
             for e in equations:
                 groups[id(e)] = equations
@@ -90,22 +91,16 @@ def _kinds(
     for e in candidates:
         if id(e) in groups:
             continue
-        operands = tuple(_operand(x, found) for x in e.inputs)
+        operands = tuple(_operand(x, found) for x in (*e.inputs, e.output))
         kinds.setdefault((e.op, e.phase, e.output.dtype.str, operands), []).append(e)
     result = {}
     for kind, found_ones in kinds.items():
         equations = found_ones
         places = [_places(e, found) for e in equations]
         known = [p for p in places if p]
-        if known:  # in the order of the pack that they read, and all of it
-            if any(len(set(p)) != 1 for p in known):
-                continue
+        if known:  # in the order of the packs that they read and write
             equations = [e for _, e in sorted(zip(places, equations, strict=True),
                                               key=lambda pair: pair[0][0])]  # fmt: skip
-            first = next(x for x in equations[0].inputs if id(x) in found.place)
-            whole = found.packs[found.place[id(first)][0]]
-            if len(whole) != len(equations) or len({p[0] for p in known}) != len(whole):
-                continue
         result[kind] = equations
     return result
 
@@ -119,7 +114,7 @@ def _operand(x: Any, found: Packed) -> Any:
 
 
 def _places(e: Equation, found: Packed) -> tuple[int, ...]:
-    return tuple(found.place[id(x)][1] for x in e.inputs if id(x) in found.place)
+    return tuple(found.place[id(x)][1] for x in (*e.inputs, e.output) if id(x) in found.place)
 
 
 def _first_use(
@@ -136,8 +131,12 @@ def _first_use(
     )
 
 
-def _lay(equations: list[Equation], found: Packed, layable: set[int]) -> bool:
-    """Lay operands and results side by side, if all of them can be."""
+def _lay(equations: list[Equation], found: Packed, layable: set[int], given: set[int]) -> bool:
+    """Lay operands and results side by side, if all of them can be.
+
+    What lies in a pack already must be all of it, in its order. What is there when the step begins
+    lies beside its like only: the memory of the tensors is elsewhere.
+    """
     columns = [
         tuple(e.inputs[i] for e in equations)
         for i, x in enumerate(equations[0].inputs)
@@ -147,9 +146,11 @@ def _lay(equations: list[Equation], found: Packed, layable: set[int]) -> bool:
     new: list[tuple[Any, ...]] = []
     for column in columns:
         ids = [id(v) for v in column]
-        if all(i in found.place for i in ids) or ids in [[id(v) for v in c] for c in new]:
+        if ids in [[id(v) for v in c] for c in new] or _is_pack(column, found):
             continue
         if any(id(v) not in layable or id(v) in found.place for v in column):
+            return False
+        if len({id(v) in given for v in column}) != 1:
             return False
         if len({id(v) for v in column}) != len(column):
             return False
@@ -161,6 +162,11 @@ def _lay(equations: list[Equation], found: Packed, layable: set[int]) -> bool:
             found.place[id(v)] = (len(found.packs), i)
         found.packs.append(column)
     return True
+
+
+def _is_pack(column: tuple[Any, ...], found: Packed) -> bool:
+    first = found.place.get(id(column[0]))
+    return first is not None and list(map(id, found.packs[first[0]])) == list(map(id, column))
 
 
 def _scheduled(

@@ -1,0 +1,259 @@
+"""Steps at the edges of what is usual: compiled, they give what the eager step gives."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import tinygrad_mlp as tg
+from tinygrad_mlp import nn, optim
+
+
+def assert_equal(found, expected, tolerance=1e-12):
+    """The same shape, dtype and NaN, and the same numbers up to the last bits."""
+    found, expected = np.asarray(found), np.asarray(expected)
+    assert (found.shape, found.dtype) == (expected.shape, expected.dtype)
+    np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance)
+
+
+def several(results):
+    return results if isinstance(results, tuple) else (results,)
+
+
+def assert_compiled_is_eager(make, calls, tolerance=1e-12):
+    """Run a step compiled, scanned and eager.
+
+    `make` gives a step and the tensors that it changes, `calls` are lists of its arguments.
+    """
+    eager, tensors = make()
+    expected = [
+        [np.array(t.data) for t in several(eager(*map(tg.Tensor, xs)))]
+        for xs in zip(*calls, strict=True)
+    ]
+    ours, others = make()
+    compiled = tg.compile(ours)
+    found = [
+        several(compiled(*xs)) for xs in zip(*calls, strict=True)
+    ]  # kept: no step may change an earlier
+    for a, b in zip(found, expected, strict=True):
+        for t, array in zip(a, b, strict=True):
+            assert_equal(t.data, array, tolerance)
+    again, scanned = make()
+    columns = several(tg.compile(again).scan(*map(np.stack, calls)))
+    for column, arrays in zip(columns, zip(*expected, strict=True), strict=True):
+        assert_equal(column.data, np.stack(arrays), tolerance)
+    for mine in (others, scanned):
+        for a, b in zip(mine, tensors, strict=True):
+            assert_equal(a.data, b.data, tolerance)
+            assert (a.grad is None) == (b.grad is None)
+            if a.grad is not None:
+                assert_equal(a.grad, b.grad, tolerance)
+    return compiled
+
+
+# -- what lies side by side ----------------------------------------------------------------------
+
+PENALTIES = {
+    "l1": lambda p: 0.01 * np.abs(p).sum(),
+    "l2": lambda p: 0.01 * (p * p).sum(),
+    "mean": lambda p: (p**2).mean(),
+    "tanh": lambda p: np.tanh(p).mean(),
+    "root": lambda p: np.sqrt(1 + p * p).sum(),
+    "norm": lambda p: np.sqrt((p * p).sum()),
+    "exp": lambda p: np.exp(-p * p).mean(),
+    "fourth": lambda p: 0.01 * ((p * p) ** 2).sum(),
+    "log": lambda p: np.log1p(p * p).sum(),
+}
+
+
+@pytest.mark.parametrize("penalty", PENALTIES)
+def test_a_penalty_over_all_parameters(penalty):
+    def make():
+        model = nn.Sequential(nn.Linear(8, 16, rng=0), nn.Tanh(), nn.Linear(16, 1, rng=1))
+        optimizer = optim.SGD(model.parameters(), lr=0.1)
+
+        def step(x, y):
+            loss = ((model(x) - y) ** 2).mean()
+            loss = loss + sum(PENALTIES[penalty](p) for p in model.parameters())
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        return step, list(model.parameters())
+
+    rng = np.random.default_rng(0)
+    calls = [rng.normal(size=(50, 8)) for _ in range(6)], [rng.normal(size=(50, 1))] * 6
+    assert_compiled_is_eager(make, calls)
+
+
+def test_a_parameter_beside_what_is_computed():
+    """`tanh` of both is one call only where both are memory of the step's own."""
+
+    def make():
+        rng = np.random.default_rng(0)
+        a = tg.Tensor(rng.normal(size=(5, 31)), requires_grad=True, name="a")
+        b = tg.Tensor(rng.normal(size=(1, 31)), requires_grad=True, name="b")
+
+        def step(x):
+            loss = np.tanh(a).mean() + np.tanh(x * b).mean() + np.tanh(b).mean()
+            a.grad = b.grad = None
+            loss.backward()
+            a.data, b.data = a.data - 0.1 * a.grad, b.data - 0.1 * b.grad
+            return loss, a * 1.0, x * b * 1.0
+
+        return step, [a, b]
+
+    rng = np.random.default_rng(1)
+    assert_compiled_is_eager(make, [[rng.normal(size=(5, 31)) for _ in range(5)]])
+
+
+# -- what is handed out --------------------------------------------------------------------------
+
+OLD = {
+    "times one": lambda w: w * 1.0,
+    "shape": lambda w: w.reshape(10, 100),
+    "row": lambda w: w.reshape(10, 100)[3],
+    "transposed": lambda w: w.reshape(10, 100).T,
+    "turned": lambda w: np.flip(w),
+    "number": lambda w: w.reshape(1, 1000)[0, 7],
+    "alone": lambda w: w[7:8].reshape(()),
+}
+
+
+@pytest.mark.parametrize("old", OLD)
+@pytest.mark.parametrize("grouped", [False, True])
+def test_the_value_that_a_parameter_had_is_returned(old, grouped):
+    def make():
+        ws = [tg.Tensor(np.arange(1000.0), name=f"w{i}") for i in range(1 + grouped)]
+
+        def step(x):
+            found = OLD[old](ws[0])
+            for w in ws:
+                w.data = w.data + x.data
+            return found
+
+        return step, ws
+
+    assert_compiled_is_eager(make, [[np.full(1000, k + 1.0) for k in range(6)]])
+
+
+def test_a_single_number_that_is_kept():
+    """The old value of a parameter of no dimension, also where it is left as it was."""
+
+    def make():
+        w, fixed = tg.Tensor(np.array(1.5), name="w"), tg.Tensor(np.array(2.5), name="fixed")
+
+        def step(x):
+            old = w * 1.0
+            w.data = w.data + x.data.sum()
+            return old, fixed * 1.0, w * x
+
+        return step, [w, fixed]
+
+    assert_compiled_is_eager(make, [[np.full(900, k + 1.0) for k in range(6)]])
+
+
+SINGLE = {
+    "prod": lambda x: x.prod(),
+    "kept axes": lambda x: x.sum(keepdims=True).reshape(()),
+    "inner": lambda x: np.inner(x, x),
+    "tensordot": lambda x: np.tensordot(x, x, 1),
+    "squeezed": lambda x: np.squeeze((x * 2.0)[:1]),
+    "dots": lambda x: (x * 2.0)[0, ...],
+    "argument": lambda x: x[:1].reshape(()),
+    "max": lambda x: x.max(),
+}
+
+
+@pytest.mark.parametrize("single", SINGLE)
+@pytest.mark.parametrize("size", [4, 1000])
+@pytest.mark.parametrize("more", [False, True])
+def test_a_result_of_no_dimension_is_its_own(single, size, more):
+    def make():
+        def step(x):
+            y = SINGLE[single](x)
+            return (y, x * 2.0) if more else y
+
+        return step, []
+
+    rng = np.random.default_rng(0)
+    assert_compiled_is_eager(make, [[rng.uniform(0.9, 1.1, size) for _ in range(6)]])
+
+
+def test_results_may_be_written_to():
+    compiled = tg.compile(lambda x: ((x * 2.0)[:1].reshape(()), x[:1].reshape(()), x.sum()))
+    x = np.arange(2000.0) + 1.0
+    for _ in range(4):
+        results = compiled(x)
+        assert [r.item() for r in results] == [2.0, 1.0, x.sum()]
+        for r in results:
+            r.data[...] = -1.0
+
+
+def test_a_view_keeps_the_memory_that_it_shows():
+    """Nothing else may be written where the turned array still is."""
+
+    def make():
+        def step(x):
+            turned = np.flip(np.tanh(x * 2.0), axis=0)
+            middle = np.tanh(x + 1.0)
+            return turned * middle + np.exp(middle)
+
+        return step, []
+
+    rng = np.random.default_rng(0)
+    assert_compiled_is_eager(make, [[rng.normal(size=(40, 30)) for _ in range(5)]])
+
+
+# -- drawn ---------------------------------------------------------------------------------------
+
+
+@st.composite
+def tangles(draw):
+    """Parameters of several shapes, what is done to each, and what is returned."""
+    shapes = draw(st.lists(st.sampled_from([(), (1,), (3,), (2, 3), (4, 31), (1, 31), (20, 40)]),
+                           min_size=1, max_size=4))  # fmt: skip
+    pick = st.integers(0, len(shapes) - 1)
+    penalties = draw(st.lists(st.tuples(pick, st.sampled_from(list(PENALTIES))), max_size=6))
+    everywhere = draw(st.lists(st.sampled_from(list(PENALTIES)), max_size=2))
+    returned = draw(st.lists(st.tuples(pick, st.sampled_from(list(RETURNED))), max_size=3))
+    return shapes, penalties, everywhere, returned, draw(st.booleans())
+
+
+RETURNED = {
+    "old": lambda w, x: w * 1.0,
+    "view": lambda w, x: w.reshape(-1),
+    "turned": lambda w, x: np.flip(w.reshape(-1)),
+    "entry": lambda w, x: w.reshape(-1)[0],
+    "single": lambda w, x: w.sum(keepdims=True).reshape(()),
+    "product": lambda w, x: (w * x).prod(),
+    "scaled": lambda w, x: (w * x).T,
+    "penalty": lambda w, x: np.tanh(w * x),
+}
+
+
+@settings(max_examples=150)
+@given(tangles())
+def test_penalties_views_and_old_values(tangle):
+    shapes, penalties, everywhere, returned, momentum = tangle
+
+    def make():
+        rng = np.random.default_rng(3)
+        ws = [tg.Tensor(rng.uniform(0.5, 1.5, shape), requires_grad=True, name=f"w{i}")
+              for i, shape in enumerate(shapes)]  # fmt: skip
+        optimizer = optim.SGD(ws, lr=0.05, momentum=0.9 if momentum else 0.0)
+
+        def step(x):
+            loss = sum((np.tanh(w * x) ** 2).mean() for w in ws)
+            loss = loss + sum(PENALTIES[name](ws[i]) for i, name in penalties)
+            loss = loss + sum(PENALTIES[name](w) for name in everywhere for w in ws)
+            results = [RETURNED[name](ws[i], x) for i, name in returned]
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            return (loss, *results) if results else loss
+
+        return step, ws
+
+    assert_compiled_is_eager(make, [[np.array(v) for v in (0.5, -1.0, 1.5, 0.75, 2.0)]], 1e-11)
