@@ -191,7 +191,7 @@ def test_every_public_name_is_listed_once():
     assert absent == []
 
 
-@pytest.mark.parametrize(("room", "name"), LISTED, ids="-".join)
+@pytest.mark.parametrize(("room", "name"), LISTED, ids=[".".join(entry) for entry in LISTED])
 def test_a_listed_name_is_public_and_says_in_a_line_what_it_is(room, name):
     assert name.rpartition(".")[2] in importlib.import_module(room).__all__
     thing = found(room, name)
