@@ -9,13 +9,15 @@ from contextlib import nullcontext
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
 import tinygrad_mlp as tg
 from tests.conftest import needs
 from tests.program import test_steps_of_all_kinds as kinds
 from tests.program.drawn import recipes
 from tests.program.steps import Training
+from tinygrad_mlp import functional as F
 from tinygrad_mlp import nn, optim
 from tinygrad_mlp.errors import MissingExtraError
 from tinygrad_mlp.program.native import (
@@ -513,6 +515,83 @@ def test_a_step_of_any_kind(make, form, request):
         if a.grad is not None:
             assert_close(kinds.plain(a.grad), kinds.plain(b.grad))
     assert is_native(step) == ((make.__name__, form) not in NOT_NATIVE)
+
+
+# -- masks -----------------------------------------------------------------------------------
+
+SUMS = {
+    "a + x b": lambda x, a, b: a + x * b,
+    "x a - b b": lambda x, a, b: x * a - b * b,
+    "a x + b x + x": lambda x, a, b: a * x + b * x + x,
+    "normalised": lambda x, a, b: F.layer_norm(a + x * b, axis=-1) * b + a,
+    "a x + x @ w": lambda x, a, b: a * x + x @ (b.T @ b),
+}
+MASKS = {
+    "maximum": lambda v, axis: v.max(axis=axis),
+    "minimum": lambda v, axis: v.min(axis=axis),
+    "the largest": lambda v, axis: np.where(v == v.max(axis=axis, keepdims=True), v, 0.0),
+    "the smallest": lambda v, axis: np.where(v <= v.min(axis=axis, keepdims=True), v, 0.0),
+    "how many": lambda v, axis: v / np.where(v == v.max(axis, keepdims=True), 1.0, 0.0).sum(),
+    "two": lambda v, axis: np.maximum(v, v.mean(axis=axis, keepdims=True)),
+    "bell": lambda v, axis: F.layer_norm(np.exp(-(v.max(axis=axis, keepdims=True) ** 2)), axis=-1),
+    "variance": lambda v, axis: np.sqrt(np.maximum(v.var(axis=axis), 0.25)),
+}
+
+
+@pytest.mark.parametrize("form", ["scalars", "kernels"])
+@settings(max_examples=15, suppress_health_check=list(HealthCheck))
+@given(
+    added=st.sampled_from(list(SUMS)),
+    mask=st.sampled_from(list(MASKS)),
+    axis=st.integers(0, 1),
+    seed=st.integers(0, 1000),
+)
+@example(added="normalised", mask="minimum", axis=1, seed=1)
+def test_what_is_compared_was_rounded_as_it_is_used(form, added, mask, axis, seed):
+    rng = np.random.default_rng(seed)
+    shape = tuple(map(int, rng.integers(2, 8, 2)))
+    start = [rng.normal(size=size) for size in ((1, shape[1]), shape)]
+
+    def make():
+        b, a = (tg.Tensor(array.copy(), requires_grad=True) for array in start)
+
+        def step(x):
+            v = SUMS[added](x, a, b)
+            loss = np.sqrt(MASKS[mask](v, axis) ** 2 + 1.0).mean() + np.tanh(x * b - x).mean()
+            a.grad = b.grad = None
+            loss.backward()
+            return loss, a.grad, b.grad
+
+        return step
+
+    with pytest.MonkeyPatch.context() as patch:
+        if form == "kernels":
+            patch.setattr(runner, "scalars", _too_large)
+        ours, theirs = native(make()), make()
+        for _ in range(4):
+            x = rng.normal(size=shape)
+            for one, other in zip(ours(x), theirs(tg.Tensor(x)), strict=True):
+                assert_close(one.data, kinds.plain(other), 1e-9)
+        assert is_native(ours)
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_a_product_before_a_sum_is_rounded_as_in_numpy(sign):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(2, 20))
+    step = native(lambda x, y, z: x * y + z if sign > 0 else z - x * y)
+    for _ in range(3):
+        assert not step(x, y, -sign * x * y).data.any()
+    assert is_native(step)
+
+
+def test_products_of_several_are_multiplied_in_their_order():
+    step, huge = native(lambda x, y: np.exp(x) * y * y), np.full(1, 1e200)
+    with np.errstate(all="ignore"):
+        for _ in range(3):
+            assert np.isfinite(step(np.full(3, -400.0), huge).data).all()
+            assert step(np.full(3, -800.0), huge).tolist() == [0.0] * 3
+    assert is_native(step)
 
 
 # -- what is said in other words -------------------------------------------------------------

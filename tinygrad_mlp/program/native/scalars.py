@@ -40,7 +40,7 @@ _WORDS = ("step", "epoch", "begin", "one", "end", "i", "count", "next", "more", 
 class _Scalariser:
     def __init__(self, program: Program, made: Made) -> None:
         self.program, self.made = program, made
-        self.book = Book(largest=8 * LARGEST, patient=True)
+        self.book = Book(largest=8 * LARGEST)
         self.module = Module()
         for word in _WORDS:
             self.book.fresh(word)
@@ -320,14 +320,22 @@ def _multiplied(book: Book, a: Any, b: Any, start: Any = None) -> Any:
     result = np.empty((len(rows), len(columns)), object)
     for i, row in enumerate(rows):
         for j, column in enumerate(columns):
-            terms = [book.mul(p, q) for p, q in zip(row, column, strict=True)]
-            parts = [[] if first is None else [first[i, j]], []]
-            parts[0] += terms[::2]
-            parts[1] += terms[1::2]
-            sums = [sum(part[1:], part[0]) for part in parts if part]
+            starts = [None if first is None else first[i, j], None]
+            pairs = [*zip(row, column, strict=True)]
+            halves = zip((pairs[::2], pairs[1::2]), starts, strict=True)
+            sums = [_summed(book, half, start) for half, start in halves if half]
             result[i, j] = sum(sums[1:], sums[0])
     result = result.reshape(shape)
     return result if shape else result[()]
+
+
+def _summed(book: Book, pairs: list[tuple[Value, Value]], start: Value | None) -> Value:
+    """A sum of products, each rounded together with the sum so far, as BLAS does it."""
+    (p, q), *rest = pairs
+    total = book.mul(p, q) if start is None else book.fma(p, q, start)
+    for p, q in rest:
+        total = book.fma(p, q, total)
+    return total
 
 
 def _gathered(pair: Any, x: Array, axis: Any, keep: bool) -> Any:

@@ -77,13 +77,11 @@ _KINDS = {np.dtype("f8"): DOUBLE, np.dtype("f4"): FLOAT, np.dtype("i8"): INT, np
 class Value:
     """A number, or lanes of numbers: a constant, something given, or what an instruction gives."""
 
-    __slots__ = ("args", "book", "kind", "name", "text", "when")
+    __slots__ = ("args", "book", "kind", "name", "text")
 
     def __init__(self, book: Book, kind: Kind, text: str, args: tuple[Value, ...] = ()) -> None:
         self.book, self.kind, self.text, self.args = book, kind, text, args
         self.name = ""
-        # How long one has to wait for it.
-        self.when: int = 1 + max((a.when for a in args), default=-1)
 
     def __add__(self, other: Any) -> Value:
         return self.book.add(self, other)
@@ -124,12 +122,11 @@ class Book:
 
     Args:
         largest: How many there may be.
-        patient: Whether factors may be multiplied in the order in which they are known.
     """
 
-    def __init__(self, largest: int = 1 << 30, *, patient: bool = False) -> None:
+    def __init__(self, largest: int = 1 << 30) -> None:
         self.order: list[Value | list[str]] = []
-        self.largest, self.patient = largest, patient
+        self.largest = largest
         self.taken: dict[str, int] = {}
         self.declared: set[str] = set()
         self.helpers: dict[str, Kind] = {}  # functions of `elementary` that are called
@@ -169,8 +166,6 @@ class Book:
         if len(self.order) >= self.largest:
             raise NotNativeError("too many operations")
         value = self._known[key] = Value(self, kind, text, args)
-        if "call " in text:
-            value.when += 9  # about as long as ten multiplications
         self.order.append(value)
         return value
 
@@ -190,7 +185,7 @@ class Book:
 
     def _binary(self, instruction: str, a: Any, b: Any) -> Value:
         a, b = self._both(a, b)
-        return self.put(a.kind, f"{instruction} contract {a.kind} {{0}}, {{1}}", a, b)
+        return self.put(a.kind, f"{instruction} {a.kind} {{0}}, {{1}}", a, b)
 
     def add(self, a: Any, b: Any) -> Value:
         """``a + b``."""
@@ -201,20 +196,11 @@ class Book:
         return self._binary("fsub", a, b)
 
     def mul(self, a: Any, b: Any) -> Value:
-        """``a b``, or the other factor where one is 1.
-
-        Of several factors the one that is known last is multiplied last: ``(g w) s`` becomes
-        ``g (w s)`` where the gradient `g` is what everything waits for.
-        """
+        """``a b``, or the other factor where one is 1."""
         x, y = self._both(a, b)
         one = self.constant(x.kind, 1.0)
         if one in {x, y}:
             return y if x is one else x
-        for product, other in ((x, y), (y, x)) if self.patient else ():
-            if product.text.startswith("fmul"):
-                early, late = sorted(product.args, key=lambda x: x.when)
-                if max(early.when, other.when) < late.when:
-                    return self._binary("fmul", late, self._binary("fmul", early, other))
         return self._binary("fmul", x, y)
 
     def div(self, a: Any, b: Any) -> Value:
