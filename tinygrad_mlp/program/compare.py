@@ -44,7 +44,8 @@ def same(first: Program, second: Program) -> None:
                     f"{a.op.name} used {_short(x)} the first time and {other} the second",
                     where=_where(b),
                     why="a number that no Tensor holds would be frozen",
-                    fix="Keep it in a Tensor, or pass it as an argument of the step.",
+                    fix="Keep it in a Tensor, or pass it as an argument of the step; a number of "
+                    'an optimiser is read with optim.hyper(group, "lr").',
                 )
     if len(first.equations) != len(second.equations):
         raise CaptureError(

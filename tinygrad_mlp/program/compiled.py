@@ -6,15 +6,18 @@ of them are kept. How programs are made and run is for other files to know.
 
 from __future__ import annotations
 
+import copy
+import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from tinygrad_mlp.errors import CaptureError, TrainingWarning, UsageError
 from tinygrad_mlp.ops import Array
+from tinygrad_mlp.origin import users_line
 from tinygrad_mlp.program import passes
 from tinygrad_mlp.program.arguments import Arguments, Given
 from tinygrad_mlp.program.capture import Recording, capture
@@ -24,6 +27,8 @@ from tinygrad_mlp.program.ir import Cell, Program
 from tinygrad_mlp.program.lowering import lowered
 from tinygrad_mlp.program.runner import Runner, StaleError
 from tinygrad_mlp.program.source import Source, numpy_source
+from tinygrad_mlp.program.surroundings import Surroundings, changes, copied
+from tinygrad_mlp.program.surroundings import same as alike
 from tinygrad_mlp.program.xla import XlaStep
 from tinygrad_mlp.tensor import Tensor
 
@@ -32,7 +37,26 @@ __all__ = ["CompiledStep", "built", "held", "optimised"]
 KEPT = 8
 """How many programs of one step are kept: one for each shape, dtype and mode."""
 
+PATIENCE = 6
+"""After so many recordings in a row that fit no other, it is said why."""
+
 Key = tuple[tuple[str, ...], tuple[tuple[tuple[int, ...], Any], ...]]
+
+
+class Pending(NamedTuple):
+    """A recording that waits for another one to agree with it.
+
+    Attributes:
+        key: Names, shapes and dtypes of the arguments.
+        recording: What was seen.
+        facts: What it relies on.
+        changed: What the step changed around itself.
+    """
+
+    key: Key
+    recording: Recording
+    facts: dict[Any, Fact]
+    changed: set[str]
 
 
 def optimised(program: Program) -> Program:
@@ -78,10 +102,21 @@ class CompiledStep:
         self.arguments = Arguments(step, self.__name__)
         self.__signature__ = self.arguments.signature
         self.captures = 0
-        self._pending: list[tuple[Key, Recording, dict[Any, Fact]]] = []
+        self._pending: list[Pending] = []
+        self._changing = threading.RLock()
         self._runners: list[tuple[Any, Program, tuple[str, ...]]] = []
         self._source: Source | None = None
+        self._alone, self._reason = 0, ""
         self.__call__ = self._choose
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> CompiledStep:
+        """The same step, or a copy of it, that is recorded anew: programs belong to one model."""
+        twin = CompiledStep(copy.deepcopy(self.step, memo), self.backend, self.devices)
+        memo[id(self)] = twin
+        return twin
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return CompiledStep, (self.step, self.backend, self.devices)
 
     def scan(self, *arguments: Any, **named: Any) -> Any:
         """Run one step for each entry along the first axis of every argument: an epoch in a call.
@@ -109,8 +144,14 @@ class CompiledStep:
         result: Any = None
         while len(rows) < count:
             first = given._replace(values=tuple(np.asarray(a[len(rows)]) for a in arrays))
-            runner = next((r for r, _, names in self._runners if _fits(r, names, first)), None)
-            if runner is not None:
+            runner, program = next(
+                ((r, p) for r, p, names in self._runners if _fits(r, names, first)), (None, None)
+            )
+            if runner is not None and program is not None:
+                if not _repeats(program):
+                    result = first.passed_to(self._choose)
+                    rows.append(result if isinstance(result, tuple) else (result,))
+                    continue
                 try:
                     found = runner.scan(*([a[len(rows) :] for a in arrays] if rows else arrays))
                 except StaleError:
@@ -187,6 +228,11 @@ class CompiledStep:
 
     def _latest(self) -> tuple[Any, Program, tuple[str, ...]]:
         if not self._runners:
+            if self._reason:
+                raise CaptureError(
+                    f"the step could not be compiled: {self._reason} differs from step to step",
+                    fix="Let every step find the same things around itself.",
+                )
             raise CaptureError(
                 "the step has not been compiled yet", fix="Call it twice, then look at it."
             )
@@ -230,23 +276,44 @@ class CompiledStep:
         arrays = given.values
         key = given.names, tuple((a.shape, a.dtype) for a in arrays)
         step = self.step if not given.names else lambda *ts: given.passed_to(self.step, ts)
+        before = _around(
+            self.step, [m for p in self._pending for m in p.recording.modules.values()]
+        )
+        contents = [(m, copied(vars(m))) for m in before.modules.values()]
         recording = capture(step, arrays, given.labels)
         self.captures += 1
-        program = passes.run(recording.program, [passes.dead_code, passes.unread_cells])
-        found = facts(self.step, recording, program)
-        for i, (other, earlier, theirs) in enumerate(self._pending):
-            kept = agreed(theirs, found) if other == key else None
-            if kept is not None:
-                del self._pending[i]
-                same(earlier.program, recording.program)
-                self._compile(
-                    program, kept, given.names, single=not isinstance(recording.result, tuple)
-                )
-                break
-        else:
-            self._pending = [*self._pending[1 - KEPT :], (key, recording, found)]
         result = recording.result
-        return tuple(map(Tensor, result)) if isinstance(result, tuple) else Tensor(result)
+        single = not isinstance(result, tuple)
+        after = _around(self.step, recording.modules.values())
+        changed = set(changes(before.facts, after.facts, contents))
+        program = passes.run(recording.program, [passes.dead_code, passes.unread_cells])
+        new = Pending(key, recording, facts(after, recording, program), changed)
+        with self._changing:
+            earlier = [p for p in self._pending if p.key == key]
+            partner = next(((p, k) for p in earlier if (k := _agreement(p, new)) is not None), None)
+            if partner is not None:
+                self._pending.remove(partner[0])
+                same(partner[0].recording.program, recording.program)
+            _refuse_changes(earlier, new, before, after)
+            if partner is not None:
+                self._compile(program, partner[1], given.names, single=single)
+                self._alone = 0
+            else:
+                self._pending = [*self._pending[1 - KEPT :], new]
+                self._alone += bool(earlier)
+                if earlier and self._alone == PATIENCE - 1:
+                    self._say_why(earlier, new)
+        return Tensor(result) if single else tuple(map(Tensor, result))
+
+    def _say_why(self, earlier: list[Pending], new: Pending) -> None:
+        """Warn that no two recordings agree, so that every step is recorded."""
+        self._reason = _difference(earlier[-1], new)
+        warnings.warn(
+            f"{self.__name__} has been recorded {PATIENCE} times, and no two recordings agree: "
+            f"{self._reason} differs from step to step. It runs, but without being compiled.",
+            TrainingWarning,
+            stacklevel=5,
+        )
 
     def _compile(
         self, program: Program, kept: list[Fact], names: tuple[str, ...], *, single: bool
@@ -279,6 +346,69 @@ class CompiledStep:
             )
 
 
+def _around(step: Callable[..., Any], modules: Iterable[Any]) -> Surroundings:
+    around = Surroundings()
+    around.look(step, modules)
+    return around
+
+
+def _agreement(one: Pending, other: Pending) -> list[Fact] | None:
+    """What two recordings of one step both rely on; None if they are of different steps."""
+    if _left(one) != _left(other) or other.changed - one.changed:
+        return None
+    return agreed(one.facts, other.facts)
+
+
+def _left(pending: Pending) -> set[tuple[int, str]]:
+    """The cells that a step writes."""
+    return {(id(cell.owner), cell.slot) for cell in pending.recording.program.writes}
+
+
+def _refuse_changes(
+    earlier: list[Pending], new: Pending, before: Surroundings, after: Surroundings
+) -> None:
+    """Refuse a step that changes something around itself, every time."""
+    for name in sorted(new.changed & earlier[-1].changed) if earlier else ():
+        raise CaptureError(
+            f"the step changed {name} in Python",
+            where=users_line(),
+            why="a compiled step runs equations, and no equation says how it changes",
+            fix="Change it outside the step, or keep it in a Tensor or nn.Buffer and compute it.",
+        )
+    drawn = {id(cell.owner) for cell in new.recording.program.cells}
+    for generator, state in before.states.items() if earlier else ():
+        if generator not in drawn and after.states.get(generator, state) != state:
+            raise CaptureError(
+                "the step drew numbers from a generator in Python",
+                where=users_line(),
+                why="they would be frozen: a compiled step runs equations, and none draws them",
+                fix="Draw outside, and pass the numbers as an argument of the step.",
+            )
+
+
+def _difference(one: Pending, other: Pending) -> str:
+    """What two recordings that do not agree do not agree about, in words."""
+    for key in one.facts.keys() ^ other.facts.keys():
+        if key[0] == "around":
+            return str(key[-1])
+    for key in one.facts.keys() & other.facts.keys():
+        if not alike(one.facts[key].value, other.facts[key].value):
+            return str(key[-1]) if key[0] == "around" else "an attribute of a module"
+    return "what the step reads or writes"
+
+
+def _repeats(program: Program) -> bool:
+    """Whether a program leaves gradients as it needs to find them: there, or not there."""
+    return not any(
+        cell.slot == "grad"
+        and (
+            (cell.absent and cell.after is not None)
+            or (cell.before is not None and cell.after is None)
+        )
+        for cell in program.cells
+    )
+
+
 def _fits(runner: Any, names: tuple[str, ...], given: Given) -> bool:
     return names == given.names and bool(runner.fits(*given.values))
 
@@ -290,6 +420,13 @@ def _array(a: Any, label: str) -> Array:
                 f"the argument {label!r} of a compiled step has a history",
                 why="gradients could not flow out of the program",
                 fix=f"Pass {label}.detach(), or compute it inside the step.",
+            )
+        if a.requires_grad:
+            raise UsageError(
+                f"the argument {label!r} of a compiled step needs a gradient",
+                why="a program is given arrays, and your tensor would not receive its gradient",
+                fix=f"Let the step find it around itself, as it finds its parameters; or pass "
+                f"{label}.detach() and return tg.grad(...) of it.",
             )
         return a.data
     return np.asarray(a)

@@ -1,8 +1,8 @@
 """Guards: what a program relies on besides the numbers that it is given.
 
 This file knows what may change between two calls so that the program is no longer the step: a
-module put into evaluation mode, a layer added or frozen, a hook, a flag of the optimiser, a
-number or model that the function finds in its surroundings. It does not know what is done then.
+module put into evaluation mode, a layer added or frozen, a hook, a flag of the optimiser, and
+whatever `surroundings` finds. It does not know what is done then.
 """
 
 from __future__ import annotations
@@ -10,51 +10,44 @@ from __future__ import annotations
 import re
 from ast import literal_eval
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from operator import itemgetter
 from types import MethodType
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from tinygrad_mlp.autodiff import grad_enabled
 from tinygrad_mlp.program.capture import Recording
 from tinygrad_mlp.program.ir import Program
+from tinygrad_mlp.program.surroundings import (
+    Fact,
+    Surroundings,
+    attribute,
+    contents,
+    copied,
+    memory,
+    same,
+)
 from tinygrad_mlp.tensor import Tensor
 
 __all__ = ["Fact", "agreed", "checker", "facts", "tests"]
 
 _WHOLE = "{0} == {1}"
 _ENTRY = re.compile(r"\{0\}\[(.*)\] == \{1\}")
-_PLAIN = (bool, int, float, str, type(None), np.dtype, type)
 
 
-class Fact(NamedTuple):
-    """Something that has to be so: ``test`` with the holder and the value put in.
-
-    Attributes:
-        holder: Whose it is.
-        test: A Python expression of ``{0}``, the holder, and ``{1}``, the value.
-        value: What it has to be.
-    """
-
-    holder: Any
-    test: str
-    value: Any
-
-
-def facts(  # noqa: C901 - one line for each kind of fact
-    step: Callable[..., Any], recording: Recording, program: Program
+def facts(  # noqa: C901, PLR0912 - one line for each kind of fact
+    around: Surroundings, recording: Recording, program: Program
 ) -> dict[Any, Fact]:
     """Everything that a recording relies on, by what it is about.
 
     Args:
-        step: The function that was recorded.
+        around: What the function that was recorded can reach.
         recording: What was seen.
         program: Its program, without what nothing depends on.
     """
     found: dict[Any, Fact] = {("mode",): Fact(grad_enabled, "{0}.get() is {1}", grad_enabled.get())}
-    for module in _modules(recording):
+    for module in around.modules.values():
         found["vars", id(module)] = _dictionary(vars(module))
     read: dict[int, set[str]] = {}
     owners: dict[int, Any] = {}
@@ -66,8 +59,7 @@ def facts(  # noqa: C901 - one line for each kind of fact
             test = "{0}._grad is None" if cell.absent else "{0}._grad is not None"
             found["grad", id(owner)] = Fact(owner, test, None)
         elif type(cell.held) in {int, float}:
-            test = f"type({{0}}.{cell.slot}) is {{1}}"
-            found["type", id(owner), cell.slot] = Fact(owner, test, type(cell.held))
+            found["type", id(owner), cell.slot] = _kind(owner, cell.slot, cell.held)
     for owner in owners.values():
         if isinstance(owner, Tensor):
             found["needs", id(owner)] = Fact(owner, "{0}.requires_grad is {1}", owner.requires_grad)
@@ -77,10 +69,30 @@ def facts(  # noqa: C901 - one line for each kind of fact
         elif hasattr(owner, "__dict__"):
             for name, value in vars(owner).items():
                 if name not in read[id(owner)]:
-                    found["vars", id(owner), name] = _attribute(vars(owner), name, value)
-    for name, fact in _surroundings(step):
-        found["around", id(fact.holder), name] = fact
+                    found["vars", id(owner), name] = attribute(vars(owner), name, value)
+    for cell in recording.program.cells:  # also where the step leaves nothing behind
+        if cell.absent:
+            found["grad", id(cell.owner)] = Fact(cell.owner, "{0}._grad is None", None)
+    for optimizer in around.optimizers.values():  # what is read without `hyper` has to stay
+        for group in optimizer.groups:
+            if id(group) not in owners:
+                for name in vars(group).keys() - {"params", "state"}:
+                    found["vars", id(group), name] = attribute(vars(group), name, vars(group)[name])
+    for array in recording.arrays:
+        found["array", *memory(array)] = contents(array)
+    found.update((("around", *key), fact) for key, fact in around.facts.items())
     return found
+
+
+def _kind(owner: Any, slot: str, held: Any) -> Fact:
+    """The type of a number that is an argument of the program, and whether it is 0.
+
+    A momentum of 0 switches a part of the method off: that is another program.
+    """
+    test = f"type({{0}}.{slot}) is {{1}}"
+    if slot != "lr":
+        test += f" and {'' if held else 'not '}{{0}}.{slot}"
+    return Fact(owner, test, type(held))
 
 
 def agreed(  # noqa: C901 - one line for each way to differ
@@ -90,27 +102,34 @@ def agreed(  # noqa: C901 - one line for each way to differ
 
     A plain number that changed between them and made no difference (a counter, say) is left out.
     """
-    if first.keys() != second.keys():
+    if _lasting(first) != _lasting(second):
         return None
     kept = []
     for key, a in first.items():
+        if key not in second:  # a module or an array that only one of the steps made and used
+            continue
         b = second[key]
         if a.test != b.test:
             return None
-        if _same(a.value, b.value):
+        if same(a.value, b.value):
             kept.append(b)
         elif isinstance(b.value, dict) and isinstance(a.value, dict):
             if a.value.keys() != b.value.keys():
                 return None
             kept.append(Fact(b.holder, "{0}.keys() == {1}", set(b.value)))
             for name, value in b.value.items():
-                if _same(a.value[name], value):
-                    kept.append(_attribute(b.holder, name, value))
+                if same(a.value[name], value):
+                    kept.append(attribute(b.holder, name, value))
                 elif not (_number(a.value[name]) and _number(value)):
                     return None
         elif not (_number(a.value) and _number(b.value)):
             return None
     return kept
+
+
+def _lasting(found: dict[Any, Fact]) -> set[Any]:
+    """What the facts are about, without modules and arrays, which a step may make anew."""
+    return {key for key in found if key[0] != "array" and (key[0] != "vars" or len(key) > 2)}
 
 
 def tests(
@@ -255,77 +274,16 @@ def checker(program: Program, kept: list[Fact]) -> Callable[..., bool]:
     return fits
 
 
-def _modules(recording: Recording) -> Iterator[Any]:
-    """Every module that was called, and all that is in them."""
-    seen: dict[int, Any] = {}
-    for module in recording.modules.values():
-        for inner in module.modules():
-            seen[id(inner)] = inner
-    yield from seen.values()
-
-
 def _dictionary(holder: dict[str, Any]) -> Fact:
     return Fact(holder, _WHOLE, _twin(holder))
-
-
-def _attribute(holder: Any, name: str, value: Any) -> Fact:
-    key = repr(name).replace("{", "{{").replace("}", "}}")
-    return Fact(holder, f"{{0}}[{key}] {_how(value)} {{1}}", _copied(value))
-
-
-def _how(value: Any) -> str:
-    return "==" if isinstance(value, (list, dict, *_PLAIN)) else "is"
 
 
 def _twin(holder: dict[str, Any]) -> dict[str, Any]:
     """A copy to compare with: one that shares the table of keys is compared faster."""
     twin = holder.copy()
-    twin.update((name, _copied(value)) for name, value in holder.items())
+    twin.update((name, copied(value)) for name, value in holder.items())
     return twin
-
-
-def _copied(value: Any) -> Any:
-    """Containers are copied, so that a layer that is appended shows."""
-    return value.copy() if isinstance(value, list | dict) else value
-
-
-def _same(a: Any, b: Any) -> bool:
-    if a is b:
-        return True
-    if isinstance(a, dict) and isinstance(b, dict):
-        return a.keys() == b.keys() and all(_same(a[k], b[k]) for k in a)
-    if isinstance(a, list | tuple) and isinstance(b, list | tuple):
-        return len(a) == len(b) and all(map(_same, a, b))
-    return type(a) is type(b) and isinstance(a, _PLAIN) and bool(a == b)
 
 
 def _number(x: Any) -> bool:
     return isinstance(x, int | float) and not isinstance(x, bool)
-
-
-def _surroundings(step: Callable[..., Any]) -> Iterator[tuple[str, Fact]]:
-    """Models, optimisers and plain values that a function finds outside itself, by name."""
-    me = getattr(step, "__self__", None)
-    function = getattr(step, "__func__", step)
-    code = getattr(function, "__code__", None)
-    if code is None:
-        return
-    places: list[Any] = [function.__globals__]
-    if me is not None and hasattr(me, "__dict__"):
-        places.append(vars(me))
-    for place in places:
-        for name in code.co_names:
-            if name in place and _counts(place[name]):
-                yield name, _attribute(place, name, place[name])
-    for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
-        with suppress(ValueError):  # nothing in it yet, so it was not needed
-            value = cell.cell_contents
-            if _counts(value):
-                yield name, Fact(cell, f"{{0}}.cell_contents {_how(value)} {{1}}", _copied(value))
-
-
-def _counts(value: Any) -> bool:
-    shipped = type(value).__mro__
-    return isinstance(value, Tensor | bool | int | float | str) or any(
-        c.__module__.startswith("tinygrad_mlp.") for c in shipped
-    )
