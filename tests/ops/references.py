@@ -187,7 +187,7 @@ REFERENCES = {
     "silu": lambda x: x * _sigmoid(x),
     "softplus": lambda x: np.logaddexp(0.0, x),
     "elu": lambda x, alpha: np.where(x > 0, x, alpha * np.expm1(np.where(x > 0, 0.0, x))),
-    "leaky_relu": lambda x, slope: x * np.where(x > 0, 1.0, slope),
+    "leaky_relu": lambda x, negative_slope: x * np.where(x > 0, 1.0, negative_slope),
     "logsumexp": lambda x, axis, keepdims: _over(np.logaddexp.reduce, x, axis, keepdims),
     "softmax": lambda x, axis: np.exp(x - _lse(x, axis)),
     "log_softmax": lambda x, axis: x - _lse(x, axis),

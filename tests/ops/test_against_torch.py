@@ -130,7 +130,7 @@ THERE = {
     "silu": F.silu,
     "softplus": lambda x: F.softplus(x, threshold=1e9),
     "elu": lambda x, alpha: F.elu(x, alpha),
-    "leaky_relu": lambda x, slope: F.leaky_relu(x, slope),
+    "leaky_relu": F.leaky_relu,
     "logsumexp": lambda x, axis, keepdims: _whole(x, axis, keepdims, torch.logsumexp),
     "softmax": lambda x, axis: torch.softmax(x, axis),
     "log_softmax": lambda x, axis: torch.log_softmax(x, axis),

@@ -5,11 +5,30 @@ This file knows formulas. The weights come from whoever calls.
 
 from __future__ import annotations
 
-from tinygrad_mlp.ops import Array, linear
+from tinygrad_mlp.ops import Array
 from tinygrad_mlp.ops import layer_norm as fused
+from tinygrad_mlp.ops import linear as affine
 from tinygrad_mlp.ops.normalising import standard
 
 __all__ = ["layer_norm", "linear"]
+
+
+def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
+    """``x Wᵀ + b``: what a linear layer computes, one sample per row.
+
+    Args:
+        x: (..., inputs).
+        weight: (outputs, inputs), as in PyTorch.
+        bias: (outputs,), or None for none.
+
+    Returns:
+        (..., outputs).
+
+    >>> import numpy as np
+    >>> linear(np.array([1.0, 2.0]), np.array([[3.0, 4.0]]), bias=np.array([5.0]))
+    array([16.])
+    """
+    return affine(x, weight) if bias is None else affine(x, weight, bias)
 
 
 def layer_norm(

@@ -1,23 +1,21 @@
 """Axes: numbered from 0, or from -1 backwards, as in NumPy; and what to say to anything else.
 
-This file knows how the axes that people write become places of a shape, and the words in which
-PyTorch speaks of them.
+This file knows how the axes that people write become places of a shape.
 """
 
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
+
+import numpy as np
 
 from tinygrad_mlp import errors
 from tinygrad_mlp.errors import IndexingError, UsageError
 from tinygrad_mlp.ops.record import Array
 
-__all__ = ["normal_axes", "place", "places", "unknown_option"]
-
-PYTORCH = {"dim": "axis", "dims": "axis", "keepdim": "keepdims", "correction": "ddof"}
-"""What PyTorch calls NumPy's options."""
+__all__ = ["lengths", "normal_axes", "place", "places", "truth"]
 
 
 def place(axis: Any, x: Array, new: int = 0) -> int:
@@ -55,6 +53,19 @@ def normal_axes(axis: Any, x: Array) -> tuple[int, ...]:
     return tuple(sorted(places(axis, x)))
 
 
+def lengths(shape: Any) -> tuple[int, ...]:
+    """A length or several as whole numbers."""
+    several = shape if isinstance(shape, Iterable) and not isinstance(shape, str) else (shape,)
+    try:
+        return tuple(operator.index(n) for n in several)
+    except TypeError as error:
+        raise UsageError(
+            f"{shape!r} is no shape" if np.ndim(shape) < 2 else "that is no shape",
+            why="lengths are whole numbers",
+            fix="Use // instead of / where a length is computed.",
+        ) from error
+
+
 def _no_axis(axis: Any, x: Array, ndim: int) -> IndexingError | UsageError:
     who = errors.called(x) or ("a tensor" if hasattr(x, "requires_grad") else "an array")
     what = f"{who} of shape {x.shape} has no axis {axis!r}"
@@ -66,14 +77,18 @@ def _no_axis(axis: Any, x: Array, ndim: int) -> IndexingError | UsageError:
     return IndexingError(what, why=f"as in NumPy, {there}", fix="Use axis=-1 for the last one.")
 
 
-def unknown_option(method: str, x: Array, options: Mapping[str, Any]) -> UsageError:
-    """The error for options that a method does not take, such as PyTorch's ``dim=``."""
-    listed = ", ".join(f"{name}={value!r}" for name, value in options.items())
-    who = errors.called(x) or "a tensor"
-    what = f"{method}() of {who} of shape {x.shape} got {listed}"
-    if options.keys() <= PYTORCH.keys():
-        written = ", ".join(f"{PYTORCH[name]}={value!r}" for name, value in options.items())
-        return UsageError(
-            what, why="options are called axis= and keepdims=, as in NumPy", fix=f"Use {written}."
+def truth(keepdims: Any) -> bool:
+    """`keepdims` as True or False; NumPy's 0 and 1 count."""
+    if isinstance(keepdims, bool | np.bool_ | int) and keepdims in {0, 1}:
+        return bool(keepdims)
+    if isinstance(keepdims, type | np.dtype | str):
+        name = getattr(keepdims, "__name__", keepdims)
+        raise UsageError(
+            f"keepdims is True or False, and got {name}",
+            why="it comes right after axis, as in PyTorch; NumPy has dtype there",
+            fix=f"Use t.astype({name}) first.",
         )
-    return UsageError(what, fix=f"See np.{method}, which takes a tensor and NumPy's options.")
+    raise UsageError(
+        f"keepdims is True or False, and got {keepdims!r}",
+        fix="Several axes are a tuple: axis=(0, 1).",
+    )

@@ -100,7 +100,7 @@ def define_op(
     notation = Notation(text or f"{name}(<*>)", latex or call(name).latex) if text else None
     return Op(
         name,
-        _forward(name, forward),
+        _forward(name, forward, options),
         tuple(_rule(name, i, rule) for i, rule in enumerate(rules)),
         bind=_bind(forward) if options else None,
         numpy=tuple(numpy),
@@ -157,6 +157,7 @@ def _bind(forward: Callable[..., Array]) -> Bind:
                 attrs[key] = given
         return tuple(inputs), attrs
 
+    bind.__signature__ = signature  # type: ignore[attr-defined]
     return bind
 
 
@@ -181,8 +182,10 @@ def _check_rule(
         ) from error
 
 
-def _forward(name: str, forward: Callable[..., Array]) -> Callable[..., Array]:
-    """`forward`, whose result is an array whatever it returns."""
+def _forward(
+    name: str, forward: Callable[..., Array], options: tuple[str, ...]
+) -> Callable[..., Array]:
+    """`forward`, whose result is an array whatever it returns; only options go by name."""
     if isinstance(forward, np.ufunc):
         if getattr(np, forward.__name__, None) is forward:
             return forward
@@ -192,6 +195,8 @@ def _forward(name: str, forward: Callable[..., Array]) -> Callable[..., Array]:
 
     @functools.wraps(forward)
     def wrapped(*xs: Array, **attrs: Any) -> Array:
+        if attrs.keys() - options:
+            raise TypeError(f"{', '.join(attrs)}: inputs are given by position")
         plain = all(isinstance(x, PLAIN) for x in xs)
         if foreign and not plain:
             raise _arrays_only(f"{name}: its forward function", "it is no function of NumPy's")

@@ -31,7 +31,7 @@ from tinygrad_mlp.ops.shaping import transpose
 __all__ = ["bce_with_logits", "cross_entropy", "cross_entropy_probs", "huber", "mse", "one_hot"]
 
 
-def mse_forward(p: Array, t: Array) -> Array:
+def mse_forward(p: Array, t: Array, /) -> Array:
     """One product of the flat difference with itself: no squares are stored."""
     d = (p - t).reshape(-1)
     return d.dot(d) / d.size
@@ -140,7 +140,7 @@ def _back(g: Array, x: Array, axis: int) -> Array:
     return g.reshape((*x.shape[:axis], 1, *x.shape[axis + 1 :]))
 
 
-def bce_with_logits_forward(x: Array, t: Array) -> Array:
+def bce_with_logits_forward(x: Array, t: Array, /) -> Array:
     """``|x| (1 - t or t) + log(1 + exp(-|x|))``: no two large numbers are subtracted."""
     size = np.abs(x)
     return size * np.where(x > 0, 1.0 - t, t) + np.log1p(np.exp(0.0 - size))
@@ -193,4 +193,5 @@ huber = Op(
         abs(p - t) <= delta, 0.5 * (p - t) ** 2, delta * (abs(p - t) - 0.5 * delta)
     ),
     doc="Half the squared error near the target, a straight line of slope delta from there on.",
+    source='Huber, "Robust estimation of a location parameter" (1964).',
 )

@@ -1,7 +1,8 @@
 """The methods of arrays, spelled as records: ``x.sum(axis)``, ``x.exp()``, ``x.argmax()``.
 
-This file knows which record or composition each name stands for, and nothing else. Whatever
-may stand in the place of an array inherits these names through `Operand`.
+This file knows which record or composition each name stands for, and nothing else. Options that a
+method does not know are handed on to it, and it says what it takes. Whatever may stand in the place
+of an array inherits these names through `Operand`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from typing import Any, NoReturn, Self
 from tinygrad_mlp.errors import UsageError
 from tinygrad_mlp.ops.arithmetic import abs_, cast, copy
 from tinygrad_mlp.ops.arranging import ravel, repeat, squeeze, swapaxes
-from tinygrad_mlp.ops.axes import unknown_option
 from tinygrad_mlp.ops.contraction import diagonal, trace
 from tinygrad_mlp.ops.elementary import cos, exp, log, sigmoid, sin, sqrt, tanh
 from tinygrad_mlp.ops.ordering import argsort, cumprod, cumsum, take
@@ -33,73 +33,53 @@ class Methods:
 
     # -- gathering ---------------------------------------------------------------------------
 
-    def sum(self, axis: Any = None, *, keepdims: bool = False, **unknown: Any) -> Self:
+    def sum(self, axis: Any = None, keepdims: bool = False, **options: Any) -> Self:
         """The sum over `axis` (all axes by default)."""
-        if unknown:
-            raise unknown_option("sum", self, unknown)
-        return sum_(self, axis, keepdims=keepdims)
+        return sum_(self, axis, keepdims, **options)
 
-    def mean(self, axis: Any = None, *, keepdims: bool = False, **unknown: Any) -> Self:
+    def mean(self, axis: Any = None, keepdims: bool = False, **options: Any) -> Self:
         """The mean over `axis` (all axes by default)."""
-        if unknown:
-            raise unknown_option("mean", self, unknown)
-        return mean(self, axis, keepdims=keepdims)
+        return mean(self, axis, keepdims, **options)
 
-    def max(self, axis: Any = None, *, keepdims: bool = False, **unknown: Any) -> Self:
+    def max(self, axis: Any = None, keepdims: bool = False, **options: Any) -> Self:
         """The maximum over `axis` (all axes by default)."""
-        if unknown:
-            raise unknown_option("max", self, unknown)
-        return max_(self, axis, keepdims=keepdims)
+        return max_(self, axis, keepdims, **options)
 
-    def min(self, axis: Any = None, *, keepdims: bool = False, **unknown: Any) -> Self:
+    def min(self, axis: Any = None, keepdims: bool = False, **options: Any) -> Self:
         """The minimum over `axis` (all axes by default)."""
-        if unknown:
-            raise unknown_option("min", self, unknown)
-        return min_(self, axis, keepdims=keepdims)
+        return min_(self, axis, keepdims, **options)
 
-    def prod(self, axis: Any = None, *, keepdims: bool = False, **unknown: Any) -> Self:
+    def prod(self, axis: Any = None, keepdims: bool = False, **options: Any) -> Self:
         """The product over `axis` (all axes by default)."""
-        if unknown:
-            raise unknown_option("prod", self, unknown)
-        return prod(self, axis, keepdims=keepdims)
+        return prod(self, axis, keepdims, **options)
 
     def var(
-        self, axis: Any = None, *, ddof: float = 0, keepdims: bool = False, **unknown: Any
+        self, axis: Any = None, *more: Any, ddof: float = 0, keepdims: bool = False, **options: Any
     ) -> Self:
         """The variance over `axis` (all axes by default)."""
-        if unknown:
-            raise unknown_option("var", self, unknown)
-        return var(self, axis, ddof=ddof, keepdims=keepdims)
+        return var(self, axis, *more, ddof=ddof, keepdims=keepdims, **options)
 
     def std(
-        self, axis: Any = None, *, ddof: float = 0, keepdims: bool = False, **unknown: Any
+        self, axis: Any = None, *more: Any, ddof: float = 0, keepdims: bool = False, **options: Any
     ) -> Self:
         """The standard deviation over `axis` (all axes by default)."""
-        if unknown:
-            raise unknown_option("std", self, unknown)
-        return std(self, axis, ddof=ddof, keepdims=keepdims)
+        return std(self, axis, *more, ddof=ddof, keepdims=keepdims, **options)
 
-    def ptp(self, axis: Any = None, *, keepdims: bool = False, **unknown: Any) -> Self:
+    def ptp(self, axis: Any = None, keepdims: bool = False, **options: Any) -> Self:
         """The maximum less the minimum over `axis` (all axes by default)."""
-        if unknown:
-            raise unknown_option("ptp", self, unknown)
-        return ptp(self, axis, keepdims=keepdims)
+        return ptp(self, axis, keepdims, **options)
 
-    def cumsum(self, axis: Any = None, **unknown: Any) -> Self:
+    def cumsum(self, axis: Any = None, **options: Any) -> Self:
         """Running sums along `axis` (of all entries in one row by default)."""
-        if unknown:
-            raise unknown_option("cumsum", self, unknown)
-        return cumsum(self, axis)
+        return cumsum(self, axis, **options)
 
-    def cumprod(self, axis: Any = None, **unknown: Any) -> Self:
+    def cumprod(self, axis: Any = None, **options: Any) -> Self:
         """Running products along `axis` (of all entries in one row by default)."""
-        if unknown:
-            raise unknown_option("cumprod", self, unknown)
-        return cumprod(self, axis)
+        return cumprod(self, axis, **options)
 
-    def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Self:
+    def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1, **options: Any) -> Self:
         """The sum of a diagonal."""
-        return trace(self, offset, axis1, axis2)
+        return trace(self, offset, axis1, axis2, **options)
 
     def dot(self, other: Array) -> Self:
         """The product with a number, a vector or a matrix, as `numpy.dot`."""
@@ -143,19 +123,19 @@ class Methods:
         """The absolute value of each entry."""
         return abs_(self)
 
-    def clip(self, min: Any = None, max: Any = None) -> Self:
+    def clip(self, min: Any = None, max: Any = None, **options: Any) -> Self:
         """Each entry held between two bounds."""
-        return clip(self, min, max)
+        return clip(self, min=min, max=max, **options)
 
-    def round(self, decimals: int = 0) -> Self:
+    def round(self, decimals: int = 0, **options: Any) -> Self:
         """Each entry rounded; no gradient flows through that."""
-        return round_(self, decimals)
+        return round_(self, decimals, **options)
 
     # -- arranging ---------------------------------------------------------------------------
 
-    def reshape(self, *shape: Any) -> Self:
+    def reshape(self, *shape: Any, **options: Any) -> Self:
         """The same entries in another shape; one size may be -1."""
-        return reshape(self, *shape)
+        return reshape(self, *shape, **options)
 
     def transpose(self, *axes: Any) -> Self:
         """The axes in another order (reversed by default)."""
@@ -165,36 +145,32 @@ class Methods:
         """All entries in one row."""
         return ravel(self)
 
-    flatten = ravel
+    def flatten(self, **options: Any) -> Self:
+        """All entries in one row."""
+        return ravel(self, **options)
 
-    def squeeze(self, axis: Any = None, **unknown: Any) -> Self:
+    def squeeze(self, axis: Any = None, **options: Any) -> Self:
         """Without axes of length 1."""
-        if unknown:
-            raise unknown_option("squeeze", self, unknown)
-        return squeeze(self, axis)
+        return squeeze(self, axis, **options)
 
     def swapaxes(self, axis1: int, axis2: int) -> Self:
         """Two axes in each other's place."""
         return swapaxes(self, axis1, axis2)
 
-    def repeat(self, repeats: Any, axis: Any = None, **unknown: Any) -> Self:
+    def repeat(self, repeats: Any, axis: Any = None, **options: Any) -> Self:
         """Each entry so often, one copy after the other."""
-        if unknown:
-            raise unknown_option("repeat", self, unknown)
-        return repeat(self, repeats, axis)
+        return repeat(self, repeats, axis, **options)
 
-    def take(self, indices: Array, axis: Any = None, **unknown: Any) -> Self:
+    def take(self, indices: Array, axis: Any = None, **options: Any) -> Self:
         """Slices at positions along an axis."""
-        if unknown:
-            raise unknown_option("take", self, unknown)
-        return take(self, indices, axis)
+        return take(self, indices, axis, **options)
 
-    def diagonal(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Self:
+    def diagonal(self, offset: int = 0, axis1: int = 0, axis2: int = 1, **options: Any) -> Self:
         """The entries of a diagonal, along a new last axis."""
-        return diagonal(self, offset, axis1, axis2)
+        return diagonal(self, offset, axis1, axis2, **options)
 
-    def astype(self, dtype: Any) -> Self:
-        """The same numbers in another dtype."""
+    def astype(self, dtype: Any, *, copy: bool = True) -> Self:
+        """The same numbers in another dtype, always as another value, whatever `copy` is."""
         return cast(self, dtype)
 
     def copy(self) -> Self:
@@ -203,35 +179,25 @@ class Methods:
 
     # -- positions and truth values, which have no gradient ----------------------------------
 
-    def argmax(self, axis: Any = None, *, keepdims: bool = False, **unknown: Any) -> Self:
+    def argmax(self, axis: Any = None, keepdims: bool = False, **options: Any) -> Self:
         """The position of the largest entry."""
-        if unknown:
-            raise unknown_option("argmax", self, unknown)
-        return argmax(self, axis, keepdims=keepdims)
+        return argmax(self, axis, keepdims, **options)
 
-    def argmin(self, axis: Any = None, *, keepdims: bool = False, **unknown: Any) -> Self:
+    def argmin(self, axis: Any = None, keepdims: bool = False, **options: Any) -> Self:
         """The position of the least entry."""
-        if unknown:
-            raise unknown_option("argmin", self, unknown)
-        return argmin(self, axis, keepdims=keepdims)
+        return argmin(self, axis, keepdims, **options)
 
-    def argsort(self, axis: Any = -1, **unknown: Any) -> Self:
+    def argsort(self, axis: Any = -1, **options: Any) -> Self:
         """The positions in ascending order of what stands there."""
-        if unknown:
-            raise unknown_option("argsort", self, unknown)
-        return argsort(self, axis)
+        return argsort(self, axis, **options)
 
-    def any(self, axis: Any = None, *, keepdims: bool = False, **unknown: Any) -> Self:
+    def any(self, axis: Any = None, keepdims: bool = False, **options: Any) -> Self:
         """Whether one entry at least is true."""
-        if unknown:
-            raise unknown_option("any", self, unknown)
-        return any_(self, axis, keepdims=keepdims)
+        return any_(self, axis, keepdims, **options)
 
-    def all(self, axis: Any = None, *, keepdims: bool = False, **unknown: Any) -> Self:
+    def all(self, axis: Any = None, keepdims: bool = False, **options: Any) -> Self:
         """Whether all entries are true."""
-        if unknown:
-            raise unknown_option("all", self, unknown)
-        return all_(self, axis, keepdims=keepdims)
+        return all_(self, axis, keepdims, **options)
 
     # -- what arrays do in place -------------------------------------------------------------
 

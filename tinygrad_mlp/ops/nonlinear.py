@@ -37,6 +37,7 @@ silu = Op(
     domain=Domain(analytic=False, edges=(Edge((0.0,), (0.5,)), Edge((1000.0,), (1.0,)))),
     same_as=lambda x: x * sigmoid(x),
     doc="x σ(x), also called swish.",
+    source='Elfwing, Uchibe, Doya, "Sigmoid-weighted linear units" (2017), equation 4.',
 )
 
 # Fused because exp(-x²) of a huge number must be 0 without x² overflowing first.
@@ -84,6 +85,7 @@ erf = Op(
     notation=call("erf", r"\operatorname{erf}"),
     domain=Domain(analytic=False, edges=(Edge((1e200,), (0.0,)),)),
     doc="The error function, 2/√π times the integral of exp(-t²) from 0 to x.",
+    source='Cody, "Rational Chebyshev approximations for the error function" (1969).',
 )
 
 
@@ -101,6 +103,7 @@ gelu = Op(
     domain=Domain(analytic=False, edges=(Edge((0.0,), (0.5,)), Edge((1e200,), (1.0,)))),
     same_as=lambda x: 0.5 * x * (1.0 + erf(math.sqrt(0.5) * x)),
     doc="x Φ(x) with the normal distribution Φ.",
+    source='Hendrycks, Gimpel, "Gaussian error linear units" (2016), section 2.',
 )
 
 STRETCH = math.sqrt(2 / math.pi)
@@ -128,6 +131,7 @@ gelu_tanh = Op(
     domain=Domain(analytic=False, edges=(Edge((0.0,), (0.5,)), Edge((1e200,), (1.0,)))),
     same_as=lambda x: 0.5 * x * (1.0 + np.tanh(STRETCH * (x + 0.044715 * x**3))),
     doc="gelu with a tanh in the place of the normal distribution.",
+    source='Hendrycks, Gimpel, "Gaussian error linear units" (2016), section 2.',
 )
 
 
@@ -150,19 +154,23 @@ elu = Op(
     ),
     same_as=lambda x, alpha: np.where(x > 0, x, alpha * (np.exp(x) - 1.0)),
     doc="The number itself where it is positive, alpha (exp(x) - 1) elsewhere.",
+    source='Clevert, Unterthiner, Hochreiter, "Fast and accurate deep network learning by '
+    'exponential linear units" (2015), equation 15.',
 )
 
 leaky_relu = Op(
     "leaky_relu",
-    lambda x, slope: np.where(x > 0, x, slope * x),
-    lambda g, y, x, slope: np.where(x > 0, g, slope * g),
-    bind=lambda x, slope=0.01: ((x,), {"slope": float(slope)}),
+    lambda x, negative_slope: np.where(x > 0, x, negative_slope * x),
+    lambda g, y, x, negative_slope: np.where(x > 0, g, negative_slope * g),
+    bind=lambda x, negative_slope=0.01: ((x,), {"negative_slope": float(negative_slope)}),
     notation=call("leaky_relu", r"\operatorname{leaky\_relu}"),
     domain=Domain(
-        case=_with("slope", 0.01, 0.3),
-        kink=lambda x, slope: np.abs(x),
+        case=_with("negative_slope", 0.01, 0.3),
+        kink=lambda x, negative_slope: np.abs(x),
         analytic=False,
     ),
-    same_as=lambda x, slope: np.maximum(x, 0) + slope * np.minimum(x, 0),
-    doc="The number itself where it is positive, slope times it elsewhere.",
+    same_as=lambda x, negative_slope: np.maximum(x, 0) + negative_slope * np.minimum(x, 0),
+    doc="The number itself where it is positive, negative_slope times it elsewhere.",
+    source='Maas, Hannun, Ng, "Rectifier nonlinearities improve neural network acoustic models" '
+    "(2013), equation 2.",
 )

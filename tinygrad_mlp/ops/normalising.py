@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mlp.ops.axes import normal_axes, place, unknown_option
+from tinygrad_mlp.ops.axes import normal_axes, place
 from tinygrad_mlp.ops.domain import Domain, Edge, Interval, Pick
 from tinygrad_mlp.ops.notation import call
 from tinygrad_mlp.ops.record import Array, Op
@@ -26,10 +26,8 @@ def exponentials(x: Array, axis: Any) -> tuple[Array, Array]:
     return top, np.exp(x - top)
 
 
-def bind_axis(x: Array, axis: Any = -1, **unknown: Any) -> tuple[tuple[Array], dict[str, Any]]:
+def bind_axis(x: Array, axis: Any = -1) -> tuple[tuple[Array], dict[str, Any]]:
     """One axis, non-negative."""
-    if unknown:
-        raise unknown_option("softmax", x, unknown)
     return (x,), {"axis": place(axis, x)}
 
 
@@ -179,4 +177,5 @@ layer_norm = Op(
     domain=Domain((Interval(-1e100, 1e100),), _layers, analytic=False),
     same_as=lambda x, weight, *bias, axis, eps: sum(bias, standard(x, axis, eps) * weight),
     doc="Entries standardised over axes, then scaled and shifted entry by entry.",
+    source='Ba, Kiros, Hinton, "Layer normalization" (2016), equation 4.',
 )

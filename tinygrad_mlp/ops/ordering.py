@@ -93,7 +93,7 @@ def cumprod(x: Array, axis: Any = None) -> Array:
 argsort = Op(
     "argsort",
     lambda x, axis=-1: np.argsort(x, axis, kind="stable"),
-    bind=lambda x, axis=-1, **kind: ((x,), {"axis": axis}),
+    bind=lambda x, axis=-1, kind=None, *, stable=None: ((x,), {"axis": axis}),
     numpy=(np.argsort,),
     doc="The positions in ascending order of what stands there; equal entries keep their order.",
 )

@@ -17,6 +17,7 @@ import numpy as np
 
 from tinygrad_mlp.errors import UnsupportedError
 from tinygrad_mlp.ops.arithmetic import add, cast, copy, mul
+from tinygrad_mlp.ops.calling import op_signature, reason
 from tinygrad_mlp.ops.normalising import logsumexp
 from tinygrad_mlp.ops.ordering import cumprod, cumsum
 from tinygrad_mlp.ops.record import BY_NUMPY, READERS, Array, Op, answers, value
@@ -143,32 +144,21 @@ def _answer(name: str, answer: Any, args: tuple[Any, ...], options: dict[str, An
     try:
         y = answer(*((x, *rest) if args else ()), **options)
     except TypeError as error:
-        if not _fits(answer, args, options):
-            raise no_option(name, options, str(error)) from error
+        signature = _signature(answer)
+        why = reason(signature, args, options)
+        if why:
+            unmeant = [k for k in options if k not in signature.parameters]
+            raise no_option(name, unmeant, "" if unmeant else why) from error
         raise
     return y if initial is None else NEUTRAL[answer][1](y, initial)
 
 
-def _signature(answer: Any) -> inspect.Signature | None:
-    function = answer.bind or answer.forward if isinstance(answer, Op) else answer
-    try:
-        return inspect.signature(function)
-    except (TypeError, ValueError):
-        return None
+def _signature(answer: Any) -> inspect.Signature:
+    return op_signature(answer) if isinstance(answer, Op) else inspect.signature(answer)
 
 
 def _takes(answer: Any, option: str) -> bool:
-    signature = _signature(answer)
-    return signature is not None and option in signature.parameters
-
-
-def _fits(answer: Any, args: tuple[Any, ...], options: dict[str, Any]) -> bool:
-    signature = _signature(answer)
-    try:
-        _ = signature and signature.bind(*args, **options)
-    except TypeError:
-        return False
-    return True
+    return option in _signature(answer).parameters
 
 
 # -- what to say -----------------------------------------------------------------------------
@@ -299,17 +289,20 @@ def result_type(*xs: Any) -> Any:
 
 def _compared(name: str, function: Callable[..., Any]) -> None:
     """A comparison within a tolerance: truth values, and no gradient."""
+    signature = inspect.signature(function)
+
+    def bind(*args: Any, **kwargs: Any) -> tuple[tuple[Array, Array], dict[str, Any]]:
+        (_, a), (_, b), *tolerance = signature.bind(*args, **kwargs).arguments.items()
+        return (value(a), value(b)), dict(tolerance)
+
+    bind.__signature__ = signature  # type: ignore[attr-defined]
     Op(
         name,
-        lambda a, b, **tolerance: np.asarray(function(a, b, **dict(tolerance))),
-        bind=lambda a, b, *args, **kwargs: ((value(a), value(b)), _tolerance(args, kwargs)),
+        lambda a, b, **tolerance: np.asarray(function(a, b, **tolerance)),
+        bind=bind,
         numpy=(function,),
         doc="Whether entries are equal, or nearly so.",
     )
-
-
-def _tolerance(args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-    return {**dict(zip(("rtol", "atol", "equal_nan"), args, strict=False)), **kwargs}
 
 
 _compared("isclose", np.isclose)

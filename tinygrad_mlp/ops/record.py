@@ -29,6 +29,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from tinygrad_mlp.errors import UsageError
+from tinygrad_mlp.ops.calling import kindly, misfit, op_signature
+from tinygrad_mlp.ops.describing import Described, docstring
 from tinygrad_mlp.ops.domain import Domain
 from tinygrad_mlp.ops.notation import Notation, call
 
@@ -82,11 +84,16 @@ class Op:
         domain: Where it is defined, and where it may be differentiated.
         same_as: For a fused op, the composition of other ops that it equals.
         doc: What the op is, in one sentence.
+        source: Where the formula is from: the paper, if it is of one.
         listed: Whether it goes into `REGISTRY`.
 
     Raises:
         UsageError: If the name is taken.
     """
+
+    __doc__ = Described(docstring, __doc__)
+    __name__ = Described(lambda op: op.name)
+    __signature__ = Described(op_signature)
 
     __slots__ = (
         "bind",
@@ -100,6 +107,7 @@ class Op:
         "numpy",
         "rules",
         "same_as",
+        "source",
     )
 
     def __init__(
@@ -115,6 +123,7 @@ class Op:
         domain: Domain | None = None,
         same_as: Callable[..., Array] | None = None,
         doc: str = "",
+        source: str = "",
         listed: bool = True,
     ) -> None:
         if listed and name in REGISTRY:
@@ -131,6 +140,7 @@ class Op:
         self.domain = domain
         self.same_as = same_as
         self.doc = doc
+        self.source = source
         if listed:
             REGISTRY[name] = self
         for function in numpy:
@@ -138,13 +148,20 @@ class Op:
 
     def __call__(self, *args: Array, **kwargs: Any) -> Array:
         """Apply the op, called in the way in which NumPy's function of that name is called."""
-        if self.bind is not None:
-            args, kwargs = self.bind(*args, **kwargs)
-        for x in args:
-            reader = READERS.get(type(x))
-            if reader is not None:
-                return reader(self, args, kwargs)
-        return self.forward(*args, **kwargs)
+        inputs, attrs = args, kwargs
+        try:
+            if self.bind is not None:
+                inputs, attrs = self.bind(*args, **kwargs)
+            for x in inputs:
+                reader = READERS.get(type(x))
+                if reader is not None:
+                    return reader(self, inputs, attrs)
+            return self.forward(*inputs, **attrs)
+        except TypeError as error:
+            wrong = misfit(self.name, self.__signature__, args, kwargs)
+            if wrong is None:
+                raise
+            raise wrong from error
 
     def apply(self, inputs: Sequence[Array], attrs: Attrs) -> Array:
         """Apply the op to inputs and attributes that are bound already."""
@@ -192,6 +209,8 @@ def answers(*functions: Any) -> Callable[[Callable[..., Array]], Callable[..., A
     """Let a composition of records answer to NumPy functions, as ``numpy=`` does for a record."""
 
     def register(composition: Callable[..., Array]) -> Callable[..., Array]:
+        if composition.__defaults__ or composition.__kwdefaults__:
+            composition = kindly(composition)
         for function in functions:
             BY_NUMPY[function] = composition
         return composition

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mlp.ops.axes import normal_axes
+from tinygrad_mlp.ops.axes import normal_axes, truth
 from tinygrad_mlp.ops.domain import Domain, Pick
 from tinygrad_mlp.ops.notation import PRODUCT, Notation
 from tinygrad_mlp.ops.record import Array, Op
@@ -21,10 +21,12 @@ __all__ = ["bind_axes", "max_", "mean", "min_", "reductions", "spread", "sum_"]
 
 
 def bind_axes(
-    x: Array, axis: Any = None, *, keepdims: bool = False
+    x: Array, axis: Any = None, keepdims: Any = False
 ) -> tuple[tuple[Array], dict[str, Any]]:
     """Normalise the axes."""
-    return (x,), {"axis": normal_axes(axis, x), "keepdims": bool(keepdims)}
+    if keepdims is not False and keepdims is not True:
+        keepdims = truth(keepdims)
+    return (x,), {"axis": normal_axes(axis, x), "keepdims": keepdims}
 
 
 def kept(g: Array, x: Array, axis: tuple[int, ...]) -> Array:

@@ -7,7 +7,6 @@ entries by a key is in `indexing.py`.
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any
@@ -15,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mlp.errors import ShapeError, UnsupportedError
-from tinygrad_mlp.ops.axes import place
+from tinygrad_mlp.ops.axes import lengths, place
 from tinygrad_mlp.ops.domain import Domain, Pick
 from tinygrad_mlp.ops.notation import PRODUCT, Notation, call, postfix
 from tinygrad_mlp.ops.record import READERS, Array, Op
@@ -39,7 +38,7 @@ def bind_reshape(x: Array, *shape: Any, order: str = "C") -> tuple[tuple[Array],
         )
     if len(shape) == 1 and isinstance(shape[0], Iterable):
         (shape,) = shape
-    sizes = tuple(operator.index(n) for n in shape)
+    sizes = lengths(shape)
     if sizes.count(-1) == 1:
         rest = -math.prod(sizes)
         known = x.size // rest if rest else 0
@@ -117,8 +116,7 @@ matrix_transpose = Op(
 
 def bind_broadcast_to(x: Array, shape: Any) -> tuple[tuple[Array], dict[str, Any]]:
     """Make the shape a tuple."""
-    sizes = shape if isinstance(shape, Iterable) else (shape,)
-    return (x,), {"shape": tuple(operator.index(n) for n in sizes)}
+    return (x,), {"shape": lengths(shape)}
 
 
 def _broadcasts(pick: Pick) -> tuple[tuple[Any, ...], dict[str, Any]]:

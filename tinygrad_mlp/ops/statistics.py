@@ -13,7 +13,7 @@ import numpy as np
 
 from tinygrad_mlp.errors import UnsupportedError, UsageError
 from tinygrad_mlp.ops.arithmetic import abs_, cast, div
-from tinygrad_mlp.ops.axes import normal_axes
+from tinygrad_mlp.ops.axes import normal_axes, truth
 from tinygrad_mlp.ops.domain import Domain, Pick
 from tinygrad_mlp.ops.ordering import gathered, sort
 from tinygrad_mlp.ops.record import Array, Op, answers, value
@@ -168,12 +168,12 @@ def _power_norm(size: Array, n: float, axes: tuple[int, ...], keepdims: bool) ->
 
 
 @answers(np.prod)
-def prod(x: Array, axis: Any = None, *, keepdims: bool = False) -> Array:
+def prod(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
     """The product over axes: halves are multiplied until one number is left.
 
     So every derivative is exact, of numbers that are 0 too, where ``y / x`` would fail.
     """
-    x = gathered(value(x))
+    x, keepdims = gathered(value(x)), truth(keepdims)
     axes = normal_axes(axis, x)
     rest = tuple(i for i in range(x.ndim) if i not in axes)
     shape = tuple(1 if i in axes else n for i, n in enumerate(x.shape) if keepdims or i not in axes)
@@ -189,7 +189,7 @@ def prod(x: Array, axis: Any = None, *, keepdims: bool = False) -> Array:
 
 
 @answers(np.ptp)
-def ptp(x: Array, axis: Any = None, *, keepdims: bool = False) -> Array:
+def ptp(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
     """The distance from the least to the largest."""
     return max_(x, axis, keepdims=keepdims) - min_(x, axis, keepdims=keepdims)
 
@@ -236,44 +236,37 @@ def spread_like(weights: Array, x: Array) -> Array:
 argmax = Op(
     "argmax",
     lambda x, axis=None, keepdims=False: np.argmax(x, axis, keepdims=keepdims),
-    bind=lambda x, axis=None, *, keepdims=False: ((x,), {"axis": axis, "keepdims": keepdims}),
+    bind=lambda x, axis=None, keepdims=False: ((x,), {"axis": axis, "keepdims": truth(keepdims)}),
     numpy=(np.argmax,),
     doc="The position of the largest entry.",
 )
 argmin = Op(
     "argmin",
     lambda x, axis=None, keepdims=False: np.argmin(x, axis, keepdims=keepdims),
-    bind=lambda x, axis=None, *, keepdims=False: ((x,), {"axis": axis, "keepdims": keepdims}),
+    bind=lambda x, axis=None, keepdims=False: ((x,), {"axis": axis, "keepdims": truth(keepdims)}),
     numpy=(np.argmin,),
     doc="The position of the least entry.",
 )
 
 
-def bind_optional(
-    x: Array, axis: Any = None, *, keepdims: bool = False
-) -> tuple[tuple[Array], dict[str, Any]]:
-    """As `bind_axes`, for records that are without attributes when all is gathered."""
-    return (x,), {"axis": normal_axes(axis, x), "keepdims": bool(keepdims)}
-
-
 any_ = Op(
     "any",
     lambda x, axis=None, keepdims=False: np.any(x, axis, keepdims=keepdims),
-    bind=bind_optional,
+    bind=bind_axes,
     numpy=(np.any,),
     doc="Whether one entry at least is true.",
 )
 all_ = Op(
     "all",
     lambda x, axis=None, keepdims=False: np.all(x, axis, keepdims=keepdims),
-    bind=bind_optional,
+    bind=bind_axes,
     numpy=(np.all,),
     doc="Whether all entries are true.",
 )
 count_nonzero = Op(
     "count_nonzero",
     lambda x, axis=None, keepdims=False: np.count_nonzero(x, axis, keepdims=keepdims),
-    bind=bind_optional,
+    bind=bind_axes,
     numpy=(np.count_nonzero,),
     doc="How many entries are not 0.",
 )
