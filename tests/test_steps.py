@@ -86,7 +86,7 @@ def test_hooks_run_once_and_are_steps_of_their_own():
     assert len(calls) == 1
     assert [repr(step) for step in steps] == [
         "<seed: ∂loss/∂loss = 1>",
-        "<backward: ∂loss/∂sub = g · 2 sub = 1 × 4 = 4   (constant_power, input 0)>",
+        "<backward: ∂loss/∂sub = g · 2 · sub = 1 × 4 = 4   (constant_power, input 0)>",
         "<backward: ∂loss/∂h = g = 4 × 1 = 4   (sub, input 0)>",
         "<hook: ∂loss/∂h = 40, was 4   (hook)>",
         "<backward: ∂loss/∂w = g · 2 = 40 × 2 = 80   (mul, input 0)>",

@@ -120,6 +120,19 @@ def test_latex_is_balanced_and_ascii(op, i):
         assert "<" not in re.sub(r" < ", "", latex), "a place of the template stayed open"
 
 
+def test_factors_that_would_read_as_a_call_have_a_dot():
+    g, size, rate = (Symbol(name, np.ones(3)) for name in ("g", "size", "learning_rate"))
+    assert str(g * size * (1.0 - size)) == "g · size · (1 − size)"
+    assert (g * size * (1.0 - size)).latex == (
+        r"g \cdot \mathrm{size} \cdot \left(1 - \mathrm{size}\right)"
+    )
+    assert str(rate * g) == "learning_rate · g"
+    assert str(g * np.cos(size)) == "g cos(size)"
+    assert (g * np.cos(size)).latex == r"g\,\cos\left(\mathrm{size}\right)"
+    shape = Symbol("[2×3]", np.ones(3))
+    assert (str(shape * shape), "cdot" in (shape * shape).latex) == ("[2×3] [2×3]", False)
+
+
 def test_parentheses_stand_where_they_are_needed_and_nowhere_else():
     a, b, c = (Symbol(name, np.ones(3)) for name in "abc")
     assert str(a + b * c) == "a + b c"

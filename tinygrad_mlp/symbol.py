@@ -1,10 +1,11 @@
 """Symbols: values that write formulas.
 
-This file knows how a record's notation is filled in. It states no formula of its own: applying
-a record to symbols notes what was applied to what, and writing reads that note. It has two
-habits that are no op's: a factor of 1 is left out, and a number behind a factor gets a dot. A
-symbol carries a concrete array as well, because the formula of a rule may depend on shapes:
-``gᵀ x`` for a batch is an outer product for one sample.
+This file knows how a record's notation is filled in. It states no formula of its own: applying a
+record to symbols notes what was applied to what, and writing reads that note. It has two habits
+that are no op's: a factor of 1 is left out, and where factors side by side would read as
+something else (two numbers, a word and a bracket) there is a dot. A symbol carries a concrete
+array as well, because the formula of a rule may depend on shapes: ``gᵀ x`` for a batch is an
+outer product for one sample.
 
 >>> import numpy as np
 >>> g, y = Symbol("g", np.ones(3)), Symbol("y", np.ones(3))
@@ -15,6 +16,7 @@ symbol carries a concrete array as well, because the formula of a rule may depen
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -144,11 +146,35 @@ def _write_one(symbol: Symbol, done: Mapping[int, _Written], *, latex: bool) -> 
 
     text = _PART.sub(fill, template)
     if template in {"<0> <1>", r"<0>\,<1>"}:
-        end = template[3:-3] + parts[1].text
-        if parts[1].text[0].isdigit() and text.endswith(end):  # two numbers would read as one
-            text = text.removesuffix(end) + (r" \cdot " if latex else " · ") + parts[1].text
+        left, right = map(fill, _PART.finditer(template))
+        if _needs_dot(left, right):
+            text = left + (r" \cdot " if latex else " · ") + right
     level = parts[0].level if template == "<0>" else notation.level
     return _Written(text, level)
+
+
+def _needs_dot(left: str, right: str) -> bool:
+    """Whether two factors side by side would read as one number, or as a function and its input.
+
+    >>> _needs_dot("g", "y"), _needs_dot("g", "2"), _needs_dot("size", "(1 − y)")
+    (False, True, True)
+    >>> _needs_dot("g", "cos(x)"), _needs_dot("Wᵀ", "x"), _needs_dot("0.5", "size")
+    (False, False, True)
+    """
+    if right[0].isdigit():
+        return True
+    last, first = _LAST.search(left), _FIRST.match(right)
+    return any(match is not None and _is_word(match[1] or match[2]) for match in (last, first))
+
+
+_LAST = re.compile(r"\\mathrm\{([^{}]+)\}$|([\w.]+)$")
+_FIRST = re.compile(r"\\mathrm\{([^{}]+)\}|([\w.]+)(?![\w.(\[])")
+"""A name at the end and at the beginning, in LaTeX or in text; not that of a function."""
+
+
+def _is_word(name: str) -> bool:
+    """Whether a name has more than one letter: ``W1``, ``Wᵀ`` and ``h_1`` have one."""
+    return len(name) > 1 and all(unicodedata.category(c) in {"Lu", "Ll", "Lo"} for c in name[:2])
 
 
 def _part(x: Array, i: int, done: Mapping[int, _Written], *, latex: bool) -> _Written:

@@ -30,7 +30,7 @@ from tinygrad_mlp.tensor import Tensor
 from tinygrad_mlp.viz import opcard
 from tinygrad_mlp.viz.document import Block, Formulas, Heading, Inline, Math, Row, Say
 from tinygrad_mlp.viz.explanation import Explanation
-from tinygrad_mlp.viz.labels import clean, plural, shape_text
+from tinygrad_mlp.viz.labels import clean, number, plural, shape_remark, shape_text
 from tinygrad_mlp.viz.paths import Paths, find_paths
 from tinygrad_mlp.viz.summary import Summary, summarised
 from tinygrad_mlp.viz.wording import Words, difference_quotients, hooks_of
@@ -210,7 +210,7 @@ def _forward(
         if left_out and k == STEPS // 2:
             rows.append(Row(Math("…", r"\ldots"), Math("", ""), "=", plural(left_out, "more op")))
         rows.append(Row(words.name(step.node), words.formula(step.formula)))
-        rows.append(Row(Math("", ""), words.value(step.value), "=", shape_text(step.value.shape)))
+        rows.append(Row(Math("", ""), words.value(step.value), "=", shape_remark(step.value.shape)))
     yield Formulas(tuple(rows))
 
 
@@ -231,11 +231,11 @@ def _backward(
     )
     yield Say(("In every step ", Math("g", "g"), meaning))
     shown, left_out = _middle(list(steps))
-    for number, step in enumerate(shown, start=1):
-        told = number
-        if left_out and number > STEPS // 2:
+    for count, step in enumerate(shown, start=1):
+        told = count
+        if left_out and count > STEPS // 2:
             told += left_out
-            if number == STEPS // 2 + 1:
+            if count == STEPS // 2 + 1:
                 yield Say((f"… {plural(left_out, 'more step')} …",))
         if isinstance(step, SeedStep):
             yield Say(("The loss by itself: the gradient starts as 1.",), told)
@@ -283,11 +283,11 @@ def _paths(paths: Paths, words: Words, hooked: Sequence[str]) -> Iterator[Block]
         many = plural(paths.count, "path")
         yield Say((f"{many}: too many to list, so they are summed per edge above.",))
         return
-    for number, path in enumerate(paths.listed, start=1):
+    for count, path in enumerate(paths.listed, start=1):
         trail = " ← ".join(words.known[node.birth] for node in path.nodes)
-        yield Say((trail,), number)
+        yield Say((trail,), count)
         product = words.product((np.ones(()), *path.factors)) if path.factors is not None else None
-        rows = [Row(words.partial(words.known[path.nodes[-1].birth], part=number),
+        rows = [Row(words.partial(words.known[path.nodes[-1].birth], part=count),
                     product or words.value(path.contribution))]  # fmt: skip
         if product:
             rows.append(Row(Math("", ""), words.value(path.contribution)))
@@ -304,14 +304,14 @@ def _result(
         if x.birth not in totals:
             continue
         total, partial = totals[x.birth], words.partial(words.known[x.birth])
-        rows.append(Row(partial, words.value(total), "=", shape_text(total.shape)))
+        rows.append(Row(partial, words.value(total), "=", shape_remark(total.shape)))
         if at is not None:
             entry = words.partial(words.known[x.birth], entry=at)
             rows.append(Row(entry, words.value(np.asarray(total[at]))))
         if check:
             difference, worst = difference_quotients(root, x, total, at)
             rows.append(Row(Math("", ""), words.value(difference), "≈",
-                            f"finite difference, at most {worst:.1e} off"))  # fmt: skip
+                            f"finite difference, at most {number(worst, 2)} off"))  # fmt: skip
     yield Formulas(tuple(rows))
 
 

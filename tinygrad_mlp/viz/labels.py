@@ -22,6 +22,7 @@ __all__ = [
     "number",
     "numbers",
     "plural",
+    "shape_remark",
     "shape_text",
     "signed",
     "thousands",
@@ -82,6 +83,15 @@ def shape_text(shape: tuple[int, ...]) -> str:
     ('scalar', '4', '8×4')
     """
     return "×".join(map(str, shape)) if shape else "scalar"
+
+
+def shape_remark(shape: tuple[int, ...]) -> str:
+    """A shape where nothing else says that it is one.
+
+    >>> shape_remark(()), shape_remark((4,))
+    ('scalar', 'shape 4')
+    """
+    return f"shape {shape_text(shape)}" if shape else "scalar"
 
 
 def _non_finite(array: Array) -> str:

@@ -28,8 +28,8 @@ _IDENTIFIERS = {
 _OPERATORS = {
     "cdot": "·", "times": "×", "odot": "⊙", "circ": "∘", "pm": "±", "approx": "≈", "le": "≤",
     "leq": "≤", "ge": "≥", "geq": "≥", "ne": "≠", "neq": "≠", "leftarrow": "←", "to": "→",
-    "rightarrow": "→", "ldots": "…", "dots": "…", "cdots": "⋯", "vdots": "⋮", "land": "∧",
-    "lor": "∨",
+    "rightarrow": "→", "ldots": "…", "dots": "…", "cdots": "⋯", "vdots": "⋮", "ddots": "⋱",
+    "land": "∧", "lor": "∨",
     "lnot": "¬", "neg": "¬", "oplus": "⊕", "wedge": "∧", "vee": "∨", "mid": "|", "vert": "|",
     "lvert": "|", "rvert": "|", "|": "‖", "lfloor": "⌊", "rfloor": "⌋", "lceil": "⌈",
     "rceil": "⌉", "backslash": "\\", "sim": "~", "hookleftarrow": "↵", "star": "⋆", "ast": "∗",

@@ -16,7 +16,7 @@ from tinygrad_mlp.steps import BackwardStep, backward_steps
 from tinygrad_mlp.tensor import Tensor
 from tinygrad_mlp.viz.document import Block, Figure, Formulas, Heading, Math, Row, Say
 from tinygrad_mlp.viz.explanation import Explanation
-from tinygrad_mlp.viz.labels import clean, shape_text
+from tinygrad_mlp.viz.labels import clean, shape_remark
 from tinygrad_mlp.viz.read import read
 from tinygrad_mlp.viz.svg import svg
 from tinygrad_mlp.viz.text import text_tree
@@ -73,8 +73,8 @@ def _example(y: Tensor, inputs: list[Tensor], words: Words) -> Iterator[Block]:
     picture = read(y, title=f"The op {clean(y.op.name)}") if y.op is not None else None
     if picture is not None:
         yield Figure(picture.title, svg(picture), text_tree(picture))
-    rows = [Row(words.name(x), words.value(x.data), "=", shape_text(x.shape)) for x in inputs]
-    rows.append(Row(words.name(y), words.value(y.data), "=", shape_text(y.shape)))
+    rows = [Row(words.name(x), words.value(x.data), "=", shape_remark(x.shape)) for x in inputs]
+    rows.append(Row(words.name(y), words.value(y.data), "=", shape_remark(y.shape)))
     if y.requires_grad:
         ones = np.ones(y.shape, y.dtype)
         rows.append(Row(Math("g", "g"), words.value(ones)))

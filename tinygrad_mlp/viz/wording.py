@@ -25,7 +25,7 @@ __all__ = ["Words", "difference_quotients", "hooks_of", "latex_numbers", "tex"]
 
 MOST = 16
 """So many numbers of an array are written."""
-SIDE = 4
+SIDE = 5
 """A matrix of up to so many rows and columns is set as one."""
 
 _TEX = {"−": "-", "×": r"\times ", "…": r"\ldots ", "∂": r"\partial ", "‖": r"\|", "·": r"\cdot ",
@@ -50,13 +50,15 @@ def latex_numbers(array: Array, digits: int = 4) -> str:
         shape = tex(shape_text(array.shape))
         return rf"\left[{shape}\right]"
     table = array.reshape(1, -1) if array.ndim == 1 else array
-    rows = r" \\ ".join(_latex_row(row, digits) for row in _ends(list(table)))
+    # The row that stands for those left out: dots below each other, and across where both are.
+    gap = " & ".join(r"\ddots" if x is None else r"\vdots" for x in _ends(list(table.T)))
+    rows = r" \\ ".join(
+        gap if row is None else _latex_row(row, digits) for row in _ends(list(table))
+    )
     return rf"\begin{{pmatrix}}{rows}\end{{pmatrix}}"
 
 
-def _latex_row(row: Array | None, digits: int) -> str:
-    if row is None:
-        return r"\vdots"
+def _latex_row(row: Array, digits: int) -> str:
     cells = _ends(list(row))
     return " & ".join(r"\cdots" if x is None else _latex_number(x, digits) for x in cells)
 
@@ -115,7 +117,7 @@ class Words:
             below, plain = f"{below}[{index}]", f"{plain}[{index}]"
         latex = rf"\frac{{\partial {tex(latex_name(self.root))}}}{{\partial {below}}}"
         if part:
-            return Math(f"path {part}", rf"\text{{path }} {part}")
+            return Math(f"path {part}", rf"\text{{path {part}}}")
         return Math(f"∂{self.root}/∂{plain}", latex)
 
     def formula(self, symbol: Symbol) -> Math:
