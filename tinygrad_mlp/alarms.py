@@ -20,11 +20,10 @@ import numpy as np
 
 from tinygrad_mlp.errors import TrainingWarning, message
 from tinygrad_mlp.graph import Node, ancestors, describe, title
-from tinygrad_mlp.origin import inside, place, user_site
+from tinygrad_mlp.origin import inside, place, users_line
 
 __all__ = [
     "PATIENCE",
-    "line_now",
     "never_reached",
     "not_finite",
     "out_of_date",
@@ -51,12 +50,6 @@ def warn(what: str, *, where: str = "", why: str = "", fix: str = "") -> None:
     warnings.warn(text, TrainingWarning, stacklevel=level)
 
 
-def line_now() -> str:
-    """The user's file and line that is running: ``train.py:7``."""
-    spot = place(user_site())
-    return "" if spot is None else str(spot)
-
-
 def not_finite(loss: Node) -> None:
     """Warn: backward starts from a loss that is no number."""
     spot = place(loss.site)
@@ -80,7 +73,7 @@ def out_of_date(leaves: Sequence[Node]) -> None:
         who = describe(first) + more
     warn(
         f"backward() added to old gradients of {who}",
-        where=line_now(),
+        where=users_line(),
         why="they were there before the values last changed, so the sum belongs to no one step",
         fix="Call optimizer.zero_grad() (or set .grad = None) before loss.backward().",
     )
@@ -137,7 +130,7 @@ def step_repeated(params: Sequence[Node]) -> None:
         return
     warn(
         f"step(): the gradients of all {len(known)} parameters are from before the last step",
-        where=line_now(),
+        where=users_line(),
         why="no backward() has run since",
         fix="Call loss.backward() before every optimizer.step().",
     )
@@ -160,7 +153,7 @@ def never_reached(p: Node, misses: Misses, name: str) -> None:
     if count + 1 == PATIENCE and held is not None:
         warn(
             f"{name} of shape {p.shape} has had no gradient in {PATIENCE} steps",
-            where=line_now(),
+            where=users_line(),
             why="the loss does not depend on it, so it is never trained",
             fix="tg.why(parameter, loss) says where the path ends.",
         )

@@ -109,6 +109,8 @@ class Place(NamedTuple):
     variable: str | None
 
     def __str__(self) -> str:
+        if "ipykernel_" in self.file:  # the name of a notebook's cell says nothing
+            return f"line {self.line} of the cell"
         return f"{os.path.basename(self.file)}:{self.line}"
 
 
@@ -146,11 +148,7 @@ def _assigned(code: CodeType, lasti: int) -> str | None:
 def users_line() -> str:
     """The user's file and line that is running, if it is in a file: ``train.py:7``."""
     spot = place(user_site())
-    if spot is None or spot.file.startswith("<"):
-        return ""
-    if "ipykernel_" in spot.file:
-        return f"line {spot.line} of the cell"
-    return str(spot)
+    return "" if spot is None or spot.file.startswith("<") else str(spot)
 
 
 errors.locate = users_line  # so that every message can say where

@@ -412,6 +412,23 @@ def test_recordings_that_never_agree_are_told_of():
         step.source  # noqa: B018
 
 
+def test_a_step_that_is_refused_has_not_happened():
+    w = tg.Tensor([1.0], requires_grad=True)
+    n = 0
+
+    @tg.compile
+    def step(x):
+        nonlocal n
+        n += 1
+        w.data = w.data + x.data
+        return w * 1.0
+
+    step(np.ones(1))
+    with pytest.raises(CaptureError, match="the step changed n"):
+        step(np.ones(1))
+    assert w.tolist() == [2.0]
+
+
 # ------------------------------------------------------------------ arguments and results
 
 

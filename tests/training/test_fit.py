@@ -14,7 +14,7 @@ import pytest
 
 import tinygrad_mlp as tg
 from tinygrad_mlp import Tensor, data, nn, optim
-from tinygrad_mlp.errors import DataError, ShapeError, TrainingWarning, UsageError
+from tinygrad_mlp.errors import CaptureError, DataError, ShapeError, TrainingWarning, UsageError
 from tinygrad_mlp.training import (
     BestWeights,
     Callback,
@@ -599,3 +599,40 @@ def test_a_run_warns_of_nothing():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         run(validation=(X, Y))
+
+
+def counting():
+    class Counting(nn.Module):
+        def __init__(self):
+            self.linear, self.calls = nn.Linear(1, 1, init=nn.init.constant(0.1)), 0
+
+        def forward(self, x):
+            self.calls += 1
+            return self.linear(x) * (0.5 if self.calls > 3 else 1.0)
+
+    return Counting()
+
+
+def test_what_cannot_be_compiled_is_trained_as_it_is():
+    X = np.linspace(0.0, 1.0, 12).reshape(12, 1)
+    weights = []
+    for how in (None, "auto"):
+        model = counting()
+        options = {
+            "loss": nn.MSELoss(),
+            "optimizer": optim.SGD(model.parameters(), lr=0.1),
+            "batch_size": 12,
+            "shuffle": False,
+            "epochs": 2,
+        }
+        if how:
+            with pytest.warns(
+                TrainingWarning, match=r"without compiling: the step changed .*calls"
+            ):
+                tg.fit(model, (X, X), compile=how, **options)
+        else:
+            tg.fit(model, (X, X), **options)
+        weights.append([p.data.item() for p in model.parameters()])
+    assert weights[0] == weights[1]
+    with pytest.raises(CaptureError, match="calls"):
+        tg.fit(model, (X, X), compile="numpy", **options)

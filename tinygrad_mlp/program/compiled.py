@@ -49,14 +49,18 @@ class Pending(NamedTuple):
     Attributes:
         key: Names, shapes and dtypes of the arguments.
         recording: What was seen.
+        program: Its program, without what nothing depends on.
         facts: What it relies on.
         changed: What the step changed around itself.
+        drawn: The generators around it that it drew from, unseen.
     """
 
     key: Key
     recording: Recording
+    program: Program
     facts: dict[Any, Fact]
     changed: set[str]
+    drawn: set[int]
 
 
 def optimised(program: Program) -> Program:
@@ -273,6 +277,20 @@ class CompiledStep:
         return given._replace(values=tuple(map(_array, given.values, given.labels)))
 
     def _record(self, given: Given) -> Any:
+        """Run the step itself and watch it; make a program of two recordings that agree."""
+        new = self._watched(given)
+        result = new.recording.result
+        single = not isinstance(result, tuple)
+        try:
+            with self._changing:
+                self._pair(new, given.names, single=single)
+        except CaptureError:
+            new.recording.abandon()  # what is refused has not happened
+            raise
+        return Tensor(result) if single else tuple(map(Tensor, result))
+
+    def _watched(self, given: Given) -> Pending:
+        """One recording, with what the step found around itself and what it changed there."""
         arrays = given.values
         key = given.names, tuple((a.shape, a.dtype) for a in arrays)
         step = self.step if not given.names else lambda *ts: given.passed_to(self.step, ts)
@@ -282,28 +300,33 @@ class CompiledStep:
         contents = [(m, copied(vars(m))) for m in before.modules.values()]
         recording = capture(step, arrays, given.labels)
         self.captures += 1
-        result = recording.result
-        single = not isinstance(result, tuple)
         after = _around(self.step, recording.modules.values())
-        changed = set(changes(before.facts, after.facts, contents))
         program = passes.run(recording.program, [passes.dead_code, passes.unread_cells])
-        new = Pending(key, recording, facts(after, recording, program), changed)
-        with self._changing:
-            earlier = [p for p in self._pending if p.key == key]
-            partner = next(((p, k) for p in earlier if (k := _agreement(p, new)) is not None), None)
-            if partner is not None:
-                self._pending.remove(partner[0])
-                same(partner[0].recording.program, recording.program)
-            _refuse_changes(earlier, new, before, after)
-            if partner is not None:
-                self._compile(program, partner[1], given.names, single=single)
-                self._alone = 0
-            else:
-                self._pending = [*self._pending[1 - KEPT :], new]
-                self._alone += bool(earlier)
-                if earlier and self._alone == PATIENCE - 1:
-                    self._say_why(earlier, new)
-        return Tensor(result) if single else tuple(map(Tensor, result))
+        return Pending(
+            key,
+            recording,
+            program,
+            facts(after, recording, program),
+            set(changes(before.facts, after.facts, contents)),
+            _drawn(before, after) - {id(cell.owner) for cell in recording.program.cells},
+        )
+
+    def _pair(self, new: Pending, names: tuple[str, ...], *, single: bool) -> None:
+        """Compile, if an earlier recording agrees; else let the new one wait for another."""
+        earlier = [p for p in self._pending if p.key == new.key]
+        partner = next(((p, k) for p in earlier if (k := _agreement(p, new)) is not None), None)
+        if partner is not None:
+            self._pending.remove(partner[0])
+            same(partner[0].program, new.program)
+        _refuse_changes(earlier, new)
+        if partner is not None:
+            self._compile(new.program, partner[1], names, single=single)
+            self._alone = 0
+            return
+        self._pending = [*self._pending[1 - KEPT :], new]
+        self._alone += bool(earlier)
+        if earlier and self._alone == PATIENCE - 1:
+            self._say_why(earlier, new)
 
     def _say_why(self, earlier: list[Pending], new: Pending) -> None:
         """Warn that no two recordings agree, so that every step is recorded."""
@@ -364,26 +387,29 @@ def _left(pending: Pending) -> set[tuple[int, str]]:
     return {(id(cell.owner), cell.slot) for cell in pending.recording.program.writes}
 
 
-def _refuse_changes(
-    earlier: list[Pending], new: Pending, before: Surroundings, after: Surroundings
-) -> None:
-    """Refuse a step that changes something around itself, every time."""
-    for name in sorted(new.changed & earlier[-1].changed) if earlier else ():
+def _drawn(before: Surroundings, after: Surroundings) -> set[int]:
+    """The random generators that are no longer where they were."""
+    return {g for g, state in before.states.items() if after.states.get(g, state) != state}
+
+
+def _refuse_changes(earlier: list[Pending], new: Pending) -> None:
+    """Refuse a step that changes something around itself, or draws numbers unseen, every time."""
+    if not earlier:
+        return
+    for name in sorted(new.changed & earlier[-1].changed):
         raise CaptureError(
             f"the step changed {name} in Python",
             where=users_line(),
             why="a compiled step runs equations, and no equation says how it changes",
             fix="Change it outside the step, or keep it in a Tensor or nn.Buffer and compute it.",
         )
-    drawn = {id(cell.owner) for cell in new.recording.program.cells}
-    for generator, state in before.states.items() if earlier else ():
-        if generator not in drawn and after.states.get(generator, state) != state:
-            raise CaptureError(
-                "the step drew numbers from a generator in Python",
-                where=users_line(),
-                why="they would be frozen: a compiled step runs equations, and none draws them",
-                fix="Draw outside, and pass the numbers as an argument of the step.",
-            )
+    if new.drawn:
+        raise CaptureError(
+            "the step drew numbers from a generator in Python",
+            where=users_line(),
+            why="they would be frozen: a compiled step runs equations, and none draws them",
+            fix="Draw outside, and pass the numbers as an argument of the step.",
+        )
 
 
 def _difference(one: Pending, other: Pending) -> str:

@@ -20,11 +20,12 @@ from tinygrad_mlp.autodiff import grad_enabled
 from tinygrad_mlp.program.capture import Recording
 from tinygrad_mlp.program.ir import Program
 from tinygrad_mlp.program.surroundings import (
+    PLAIN,
     Fact,
     Surroundings,
-    attribute,
     contents,
     copied,
+    entry,
     memory,
     same,
 )
@@ -69,7 +70,7 @@ def facts(  # noqa: C901, PLR0912 - one line for each kind of fact
         elif hasattr(owner, "__dict__"):
             for name, value in vars(owner).items():
                 if name not in read[id(owner)]:
-                    found["vars", id(owner), name] = attribute(vars(owner), name, value)
+                    found["vars", id(owner), name] = _attribute(vars(owner), name, value)
     for cell in recording.program.cells:  # also where the step leaves nothing behind
         if cell.absent:
             found["grad", id(cell.owner)] = Fact(cell.owner, "{0}._grad is None", None)
@@ -77,7 +78,9 @@ def facts(  # noqa: C901, PLR0912 - one line for each kind of fact
         for group in optimizer.groups:
             if id(group) not in owners:
                 for name in vars(group).keys() - {"params", "state"}:
-                    found["vars", id(group), name] = attribute(vars(group), name, vars(group)[name])
+                    found["vars", id(group), name] = _attribute(
+                        vars(group), name, vars(group)[name]
+                    )
     for array in recording.arrays:
         found["array", *memory(array)] = contents(array)
     found.update((("around", *key), fact) for key, fact in around.facts.items())
@@ -119,7 +122,7 @@ def agreed(  # noqa: C901 - one line for each way to differ
             kept.append(Fact(b.holder, "{0}.keys() == {1}", set(b.value)))
             for name, value in b.value.items():
                 if same(a.value[name], value):
-                    kept.append(attribute(b.holder, name, value))
+                    kept.append(_attribute(b.holder, name, value))
                 elif not (_number(a.value[name]) and _number(value)):
                     return None
         elif not (_number(a.value) and _number(b.value)):
@@ -276,6 +279,11 @@ def checker(program: Program, kept: list[Fact]) -> Callable[..., bool]:
 
 def _dictionary(holder: dict[str, Any]) -> Fact:
     return Fact(holder, _WHOLE, _twin(holder))
+
+
+def _attribute(holder: dict[str, Any], name: Any, value: Any) -> Fact:
+    how = "==" if isinstance(value, (list, dict, *PLAIN)) else "is"
+    return Fact(holder, f"{entry(name)} {how} {{1}}", copied(value))
 
 
 def _twin(holder: dict[str, Any]) -> dict[str, Any]:

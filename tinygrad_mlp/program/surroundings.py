@@ -8,11 +8,12 @@ changed by the step itself, and then the step is no list of equations.
 
 from __future__ import annotations
 
+import dis
 import sys
 import sysconfig
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from functools import partial
+from functools import lru_cache, partial
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any, NamedTuple
 
@@ -24,7 +25,17 @@ from tinygrad_mlp.optim import Optimizer
 from tinygrad_mlp.origin import inside
 from tinygrad_mlp.tensor import Tensor
 
-__all__ = ["Fact", "Surroundings", "attribute", "changes", "contents", "copied", "memory", "same"]
+__all__ = [
+    "PLAIN",
+    "Fact",
+    "Surroundings",
+    "changes",
+    "contents",
+    "copied",
+    "entry",
+    "memory",
+    "same",
+]
 
 PLAIN = (bool, int, float, complex, str, bytes, type(None), np.dtype, type, np.generic)
 _CONTAINERS = (list, tuple, dict, set, frozenset)
@@ -89,9 +100,9 @@ def same(a: Any, b: Any) -> bool:  # noqa: PLR0911 - one line for each kind of v
     return isinstance(a, PLAIN) and bool(a == b or (a != a and b != b))  # noqa: PLR0124 - a nan
 
 
-def attribute(holder: dict[Any, Any], name: Any, value: Any) -> Fact:
-    """The fact that a dict holds this value under a name."""
-    return _fact(holder, f"{{0}}[{repr(name).replace('{', '{{').replace('}', '}}')}]", value)
+def entry(name: Any) -> str:
+    """How a dict's entry is read in a `Fact`'s test."""
+    return f"{{0}}[{repr(name).replace('{', '{{').replace('}', '}}')}]"
 
 
 def _fact(holder: Any, access: str, value: Any) -> Fact:
@@ -131,9 +142,7 @@ class Surroundings:
 
     # -- functions ---------------------------------------------------------------------------
 
-    def _function(  # noqa: C901 - one line for each kind of function
-        self, function: Any, me: Any, *, root: bool = False
-    ) -> None:
+    def _function(self, function: Any, me: Any, *, root: bool = False) -> None:
         given: list[Any] = []
         while isinstance(function, partial):
             given += (*function.args, *function.keywords.values())
@@ -148,14 +157,13 @@ class Surroundings:
             return
         if (not root and not _users(code)) or self._known((id(function), id(me)), function):
             return
-        names = frozenset(_names(code))
+        loaded, names = _names(code)
         for i, value in enumerate(given):
             self._content(value, f"argument {i}", names)
-        for name in sorted(names):
-            if name in function.__globals__:
-                self._named(function.__globals__, name, name, names)
-            if me is not None:
-                self._member(me, name, names)
+        for name in sorted(loaded & function.__globals__.keys()):
+            self._named(function.__globals__, name, name, names)
+        if me is not None:
+            self._members(me, names)
         for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
             with suppress(ValueError):  # nothing in it yet, so it was not needed
                 value = cell.cell_contents
@@ -173,7 +181,7 @@ class Surroundings:
     def _named(self, holder: dict[str, Any], name: str, label: str, names: frozenset[str]) -> None:
         value = holder[name]
         if not isinstance(value, ModuleType):
-            self._put(holder, label, attribute(holder, name, value))
+            self._put(holder, label, _fact(holder, entry(name), value))
         self._content(value, label, names)
 
     def _put(self, holder: Any, label: str, fact: Fact) -> None:
@@ -290,12 +298,22 @@ def changes(
                 yield f"{type(module).__name__}.{name}"
 
 
-def _names(code: CodeType) -> Iterator[str]:
-    """The names in a code, and in the functions that are written inside it."""
-    yield from code.co_names
+@lru_cache(maxsize=1024)
+def _names(code: CodeType) -> tuple[frozenset[str], frozenset[str]]:
+    """The global names and the attributes that a code loads, with all that is written inside it."""
+    loaded: set[str] = set()
+    attributes: set[str] = set()
+    for instruction in dis.get_instructions(code):
+        if instruction.opname in {"LOAD_GLOBAL", "LOAD_NAME"}:
+            loaded.add(instruction.argval)
+        elif instruction.opname in {"LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR"}:
+            attributes.add(instruction.argval)
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
-            yield from _names(constant)
+            inner = _names(constant)
+            loaded |= inner[0]
+            attributes |= inner[1]
+    return frozenset(loaded), frozenset(attributes)
 
 
 def _users(code: CodeType) -> bool:

@@ -17,10 +17,11 @@ import numpy as np
 
 from tinygrad_mlp import alarms, cells
 from tinygrad_mlp.data import DataLoader
-from tinygrad_mlp.errors import ShapeError, UsageError
+from tinygrad_mlp.errors import CaptureError, ShapeError, UsageError
 from tinygrad_mlp.functional.comparing import of_data
 from tinygrad_mlp.nn import Module
 from tinygrad_mlp.optim import Optimizer, Schedule, clip_grad_norm_
+from tinygrad_mlp.origin import users_line
 from tinygrad_mlp.tensor import Tensor
 from tinygrad_mlp.training.callbacks import BestWeights, EarlyStopping, Scheduled
 from tinygrad_mlp.training.checkpoint import Checkpoint
@@ -91,8 +92,9 @@ def fit(
         checkpoint: Where and how often to save the training, and whether to go on from there.
         callbacks: `Callback` objects; or functions, which are told of every epoch.
         progress: Show a bar. By default only where somebody watches: in a terminal.
-        compile: ``"auto"``, or another back end of `compile`, to run each step as a program;
-            or a function that turns a step into another one.
+        compile: ``"auto"`` to run each step as a program if it can be one, and as it is (with a
+            warning that says why) if not; or a back end of `compile`, with an error then; or a
+            function that turns a step into another one.
         stop_on_nan: Stop at the first step whose loss is infinite or no number, with a
             `TrainingWarning` that says where. The history keeps all epochs, and that last one
             with its loss; it is not validated, and no checkpoint or best weights are taken of
@@ -201,7 +203,7 @@ def _warn_of_loss(run: Run, batch: int) -> None:
         fix += ", or clip_norm=1.0; in tg.detect_anomaly() the op that began it is named."
     alarms.warn(
         f"fit() stopped: the loss is {run.error} at epoch {run.epoch}, batch {batch}{at}",
-        where=alarms.line_now(),
+        where=users_line(),
         why=why,
         fix=fix,
     )
@@ -305,4 +307,28 @@ def _compiled(step: Any, how: Any, loader: DataLoader) -> Step:
         return how(step)  # type: ignore[no-any-return]
     from tinygrad_mlp.program import compile_step
 
-    return compile_step(step, backend=how)  # type: ignore[no-any-return]
+    compiled = compile_step(step, backend=how)
+    return _or_as_it_is(compiled, step) if how == "auto" else compiled
+
+
+def _or_as_it_is(compiled: Step, step: Step) -> Step:
+    """The compiled step; and the step itself, once it has turned out to be no program."""
+    now = compiled
+
+    def either(*batch: Tensor) -> Any:
+        nonlocal now
+        try:
+            return now(*batch)
+        except CaptureError as error:
+            if now is step:
+                raise
+            alarms.warn(
+                f"fit goes on without compiling: {error.what}",
+                where=error.where,
+                why=error.why,
+                fix=error.fix,
+            )
+            now = step
+        return step(*batch)
+
+    return either
