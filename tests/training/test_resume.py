@@ -13,7 +13,14 @@ import pytest
 
 from tinygrad_mlp import data, load, nn, optim
 from tinygrad_mlp.errors import StateError
-from tinygrad_mlp.training import Callback, Checkpoint, EarlyStopping, fit
+from tinygrad_mlp.training import (
+    BestWeights,
+    Callback,
+    Checkpoint,
+    EarlyStopping,
+    ReduceOnPlateau,
+    fit,
+)
 
 X, Y = data.moons(60, rng=0)
 EPOCHS, BATCH = 5, 8  # 8 steps each: 40 in all
@@ -165,3 +172,31 @@ def test_killed_at_any_moment_and_started_again(tmp_path):
     assert start("killed").wait(timeout=120) == 0
     assert kills >= 3
     assert same(load(tmp_path / "killed.npz"), load(tmp_path / "whole.npz"))
+
+
+@pytest.mark.parametrize("first", [False, True], ids=["checkpoint last", "checkpoint first"])
+def test_rates_and_what_was_best_go_on_too_wherever_the_checkpoint_stands(tmp_path, first):
+    def go(path=None, stop=None, epochs=12):
+        net = nn.Linear(2, 2, rng=0)
+        optimizer = optim.SGD(net.parameters(), lr=30.0, momentum=0.9)
+        rates = []
+        saving = [] if path is None else [Checkpoint(path, 2, resume=True)]
+        others = [
+            ReduceOnPlateau(0.5, patience=2), EarlyStopping(7), BestWeights(), StopAt(stop),
+            lambda run: rates.append(optimizer.lr),
+        ]  # fmt: skip
+        callbacks = [*saving, *others] if first else [*others, *saving]
+        history = fit(
+            net, (X, Y), loss=nn.CrossEntropyLoss(), optimizer=optimizer, epochs=epochs,
+            batch_size=20, callbacks=callbacks,
+        )  # fmt: skip
+        assert optimizer.lr == 30.0
+        return net.state_dict(), history.to_dict(), rates
+
+    whole = go()
+    assert whole[2][-1] < 30.0
+    with pytest.raises(Interrupt):
+        go(tmp_path / "run.npz", stop=23)
+    weights, history, rates = go(tmp_path / "run.npz")
+    assert same((weights, history), whole[:2])
+    assert rates == whole[2][-len(rates) :]

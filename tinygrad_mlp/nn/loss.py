@@ -116,8 +116,10 @@ class MSELoss(_Distance):
             prediction = astensor(prediction)
         if not isinstance(target, Tensor):
             target = astensor(target)
-        if prediction.shape == target.shape and self.reduction == "mean":
-            return mse(prediction, target)  # type: ignore[no-any-return]
+        if prediction.shape == target.shape:
+            if self.reduction == "mean":
+                return mse(prediction, target)  # type: ignore[no-any-return]
+            return F.mse_loss(prediction, target, reduction=self.reduction)  # type: ignore[no-any-return]
         return self._of(F.mse_loss, prediction, target, broadcast=self.broadcast)  # type: ignore[no-any-return]
 
 
