@@ -87,7 +87,7 @@ def test_lines_that_are_not_finite_stand_out_and_say_so(color):
     kinds = re.findall(r'class="weight (\w+)"', drawing.svg)
     assert kinds == ["plus", "minus", "bad", "bad"]
     assert drawing.svg.count('class="node neuron output loud"') == 1
-    assert "Broken red ones: no finite number." in drawing.svg
+    assert "Dashed and red: infinite or NaN." in drawing.svg
     assert "nan" not in drawing.source.replace("label=nan", "")
 
 

@@ -152,6 +152,18 @@ def test_entries_of_numbers_and_vectors():
         tg.explain((w * w).sum(), wrt=w.data)
 
 
+def test_an_example_shows_a_gradient_that_is_not_zero():
+    text = tg.explain(REGISTRY["softmax"]).text
+    rows = [line for line in text.splitlines() if "∂/∂x  =" in line]
+    assert any(numbers_in(rows[-1].partition("=")[2]))
+    assert "g  = [[1, 0, 0], [0, 0, 0]]" in text
+
+
+def test_a_sum_of_contributions_has_one_sign():
+    assert "<mo>+=</mo>" in mathml(r"x \mathrel{+=} y")
+    assert "<mo>+=</mo>" in tg.player(paths().root).html
+
+
 # ------------------------------------------------------------------ the story
 
 

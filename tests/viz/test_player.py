@@ -111,7 +111,16 @@ def test_what_is_not_finite_is_played(where, bad):
         assert [isinstance(x, str) for x in numbers] == words
         assert all(abs(x) <= 1 for x in numbers if not isinstance(x, str))
     assert any(isinstance(x, str) for rows in sent for row in rows for x in row)
-    assert "Broken red ones: no finite number." in player.html
+    assert "Dashed and red: infinite or NaN." in player.html
+
+
+def test_the_neurons_end_where_the_network_ends():
+    model = nn.MLP(num_inputs=2, hidden_layers=[3], num_outputs=1, rng=0)
+    player = tg.player(((model(np.ones((1, 2))) - 0.4) ** 2).sum())
+    assert [layer.title for layer in player.network.layers] == ["input", "sigmoid", "sigmoid"]
+    first, second = nn.Linear(2, 3, rng=0), nn.Linear(3, 1, rng=1)
+    by_hand = np.tanh(second(np.tanh(first(np.ones((1, 2))))))
+    assert [layer.title for layer in tg.player(by_hand).network.layers] == ["input", "tanh", "tanh"]
 
 
 def test_a_large_graph_is_played_by_module_with_a_way_in():

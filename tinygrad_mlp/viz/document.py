@@ -145,7 +145,7 @@ def markdown(blocks: tuple[Block, ...]) -> str:
     return "\n\n".join(paragraphs) + "\n"
 
 
-_SIGNS = {"=": "=", "+=": r"\mathrel{+}=", "≈": r"\approx", "←": r"\leftarrow"}
+_SIGNS = {"=": "=", "+=": r"\mathrel{+=}", "≈": r"\approx", "←": r"\leftarrow"}
 
 
 def aligned(rows: tuple[Row, ...]) -> str:

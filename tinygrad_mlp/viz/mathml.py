@@ -45,7 +45,7 @@ _SIMPLE = {
     **{word: f"<mo>{sign}</mo>" for word, sign in _BIG.items()},
     **{word: f'<mspace width="{wide}"/>' for word, wide in _SPACES.items()},
 }
-_SILENT = {"displaystyle", "textstyle", "limits", "mathrel", "mathbin", "mathord", "bigl", "bigr"}
+_SILENT = {"displaystyle", "textstyle", "limits", "mathbin", "mathord", "bigl", "bigr"}
 _ARITY = {"frac": 2, "dfrac": 2, "tfrac": 2, "sqrt": 1, "bar": 1, "overline": 1, "tilde": 1,
           "widehat": 1, "underset": 2}  # fmt: skip
 
@@ -146,6 +146,9 @@ def _command(word: str, latex: str, position: int, open_groups: list[_Group]) ->
         tag = "mtext" if word == "text" else "mi"
         upright = ' mathvariant="normal"' if tag == "mi" and len(content) == 1 else ""
         items.append(f"<{tag}{upright}>{html.escape(content)}</{tag}>")
+    elif word == "mathrel":  # one sign of several, as in +=
+        content, position = _raw(latex, position)
+        items.append(f"<mo>{html.escape(content)}</mo>")
     elif word in _ARITY:
         items.append(_Mark(word))
     elif word == "left":

@@ -60,10 +60,25 @@ def network_svg(network: Network, *, theme: Theme = "auto") -> str:
         title = attribute(layer.title)
         parts.append(f'<text class="title" text-anchor="middle" x="{n(x)}" y="14">{title}</text>')
         parts += _circles(network, k, at[k])
-    wide = max(120 + (len(network.layers) - 1) * COLUMN, width(network.note, 10.5))
-    tall = max(y for column in at for _, y in column.values()) + RADIUS + 34
-    parts.append(f'<text class="note" x="0" y="{n(tall - 4)}">{attribute(network.note)}</text>')
+    wide = max(120 + (len(network.layers) - 1) * COLUMN, 340)
+    tall = max(y for column in at for _, y in column.values()) + RADIUS + 30
+    for line in lines_of(network.note, wide):
+        parts.append(f'<text class="note" x="0" y="{n(tall)}">{attribute(line)}</text>')
+        tall += 15
+    tall -= 11
     return wrap(network.title, network.description, (wide, tall), parts, theme)
+
+
+def lines_of(note: str, wide: float) -> list[str]:
+    """A note as lines of at most that width."""
+    lines = [""]
+    for word in note.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if width(longer, 10.5) <= wide:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines
 
 
 def _lines(

@@ -18,6 +18,7 @@ from tinygrad_mlp.errors import IndexingError, UsageError
 from tinygrad_mlp.graph import Node as Tensor
 from tinygrad_mlp.graph import ancestors, names
 from tinygrad_mlp.ops import Array
+from tinygrad_mlp.viz.fold import chain_of
 from tinygrad_mlp.viz.labels import NOT_YET, clean, plural
 
 __all__ = ["SHOWN", "Color", "Layer", "Network", "Weights", "read_network", "strengths"]
@@ -96,10 +97,10 @@ class Network:
 
     @property
     def _bad(self) -> str:
-        """What broken lines are, if there may be any."""
+        """What dashed lines are, if there may be any."""
         drawn = [w.value for w in self.weights] + [w.gradient for w in self.weights]
         finite = all(np.isfinite(array).all() for array in drawn if array is not None)
-        return "" if finite else " Broken red ones: no finite number."
+        return "" if finite else " Dashed and red: infinite or NaN."
 
 
 def strengths(matrix: Array) -> Array:
@@ -209,11 +210,15 @@ def _outputs(node: Tensor, readers: dict[int, list[Tensor]], named: dict[int, st
     """The neurons of a layer: its bias and what is applied to each of its numbers follow it."""
     bias = node.values[3] if len(node.values) > 3 else None
     births, ops = [node.birth], []
+    calls = chain_of(node.scope)
+    around = id(calls[0]) if len(calls) > 1 else None
     while True:
         following = readers[node.birth]
         if len(following) != 1 or following[0].shape != node.shape:
             break
         after = following[0]
+        if around is not None and around not in map(id, chain_of(after.scope)[:1]):
+            break  # it is not the network that does this, but its user: a loss
         others = [x for x in after.inputs if x is not None and x is not node]
         if any(x.op is not None or not x.requires_grad for x in others):
             break

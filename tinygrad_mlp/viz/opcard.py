@@ -11,8 +11,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from tinygrad_mlp.formulas import example, formula, input_names, rule_formula
-from tinygrad_mlp.ops import Op
-from tinygrad_mlp.steps import BackwardStep, backward_steps
+from tinygrad_mlp.ops import Array, Op
+from tinygrad_mlp.steps import BackwardStep, backward_steps, gradients
 from tinygrad_mlp.tensor import Tensor
 from tinygrad_mlp.viz.document import Block, Figure, Formulas, Heading, Math, Row, Say
 from tinygrad_mlp.viz.explanation import Explanation
@@ -68,22 +68,37 @@ def explain_op(op: Op, *, digits: int = 4) -> Explanation:
 
 def _example(y: Tensor, inputs: list[Tensor], words: Words) -> Iterator[Block]:
     yield Heading(2, "An example")
+    g = _arriving(y)
     if y.requires_grad:
-        y.backward(np.ones(y.shape, y.dtype))  # the tensors are this example's own
+        y.backward(g)  # the tensors are this example's own
     picture = read(y, title=f"The op {clean(y.op.name)}") if y.op is not None else None
     if picture is not None:
         yield Figure(picture.title, svg(picture), text_tree(picture))
     rows = [Row(words.name(x), words.value(x.data), "=", shape_remark(x.shape)) for x in inputs]
     rows.append(Row(words.name(y), words.value(y.data), "=", shape_remark(y.shape)))
     if y.requires_grad:
-        ones = np.ones(y.shape, y.dtype)
-        rows.append(Row(Math("g", "g"), words.value(ones)))
+        rows.append(Row(Math("g", "g"), words.value(g)))
         rows += [
             Row(_partial(step.x_name), words.value(step.total))
-            for step in backward_steps(y, gradient=ones, named=words.known)
+            for step in backward_steps(y, gradient=g, named=words.known)
             if isinstance(step, BackwardStep)
         ]
     yield Formulas(tuple(rows))
+
+
+def _arriving(y: Tensor) -> Array:
+    """The gradient that arrives in an example: 1 everywhere, so that slopes are seen.
+
+    Where 1 everywhere adds up to nothing, as for a softmax, it is 1 for the first entry only.
+    """
+    g = np.ones(y.shape, y.dtype)
+    if y.requires_grad and y.size > 1:
+        sent = gradients(y, g)
+        arrived = [sent[x.birth] for x in y.inputs if x.birth in sent]
+        if all(np.abs(array).max(initial=0) < 1e-9 for array in arrived):
+            g[...] = 0
+            g.flat[0] = 1
+    return g
 
 
 def _partial(name: str) -> Math:

@@ -255,7 +255,7 @@ def _hook(words: Words, step: HookStep, key: str) -> Beat:
 
 def _rule(words: Words, step: BackwardStep, part: int) -> Math:
     left, right = words.partial(step.x_name), words.formula(step.rule)
-    text, latex = ("+=", r"\mathrel{+}=") if part else ("=", "=")
+    text, latex = ("+=", r"\mathrel{+=}") if part else ("=", "=")
     return Math(f"{left.text} {text} {right.text}", f"{left.latex} {latex} {right.latex}")
 
 
