@@ -11,7 +11,7 @@ import pytest
 
 import tinygrad_mlp as tg
 from tests.viz.browser import accessibility, chromium, page_of, texts_in_trouble
-from tests.viz.graphs import GRAPHS, hostile, network, paths
+from tests.viz.graphs import GRAPHS, Graph, hostile, network, paths, weight
 from tests.viz.test_program_pictures import deep, small
 from tinygrad_mlp.steps import replay
 
@@ -198,6 +198,21 @@ def test_every_control(browser, saved):
         assert not page.locator("[data-scene='0'].scene").is_visible()
         page.locator("#view").click()
         assert page.locator("[data-scene='0'].scene").is_visible()
+
+
+def test_neurons_fit_a_phone_and_show_what_is_not_finite(browser, saved):
+    w = weight([[1.0, np.nan], [-2.0, 0.5]], "w")
+    graph = Graph(np.tanh(tg.Tensor([[1.0, 0.5]]) @ w).sum(), w)
+    with page_of(browser, saved(graph), viewport=NARROW, reduced_motion="reduce") as page:
+        page.locator("#view").click()
+        picture = page.locator("[data-scene=neurons] svg")
+        assert picture.evaluate("e => e.getBoundingClientRect().width") <= NARROW["width"]
+        assert picture.locator(".weight.bad").count() == 1
+        assert picture.locator(".neuron.loud").count() == 1
+        page.locator("#end").click()
+        assert picture.locator(".weight.live.bad").count() == 2
+        assert picture.locator(".weight.live:not(.bad)").count() == 2
+        assert "Dashed and red" in picture.text_content()
 
 
 def test_every_key(browser, saved):

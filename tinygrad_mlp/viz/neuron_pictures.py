@@ -87,21 +87,21 @@ def _lines(
     weights = network.weights[k]
     matrix = network.matrix(k)
     shares = None if matrix is None else strengths(matrix)
-    for j, (x1, y1) in at[k + 1].items():
-        for i, (x0, y0) in at[k].items():
-            if i is None or j is None:
-                continue
-            strength = 0.0 if shares is None else float(shares[j, i])
-            gradient = NOT_YET if weights.gradient is None else number(weights.gradient[j, i])
-            tooltip = (
-                f"{weights.name}[{j}, {i}] = {number(weights.value[j, i])}; gradient {gradient}"
-            )
-            yield (
-                f'<path class="weight {sign(strength)}" data-key="w{k}" data-at="{j},{i}" '
-                f'stroke-width="{n(thickness(strength))}" '
-                f'd="M{n(x0 + RADIUS)} {n(y0)}L{n(x1 - RADIUS)} {n(y1)}">'
-                f"<title>{attribute(tooltip)}</title></path>"
-            )
+    ends = [(j, i) for j in at[k + 1] for i in at[k] if i is not None and j is not None]
+    drawn = {end: 0.0 if shares is None else float(shares[end]) for end in ends}
+    # What matters lies on top: thick lines come last, and after them what is not finite.
+    order = sorted(drawn, key=lambda end: (math.isnan(drawn[end]), thickness(drawn[end])))
+    for j, i in order:
+        strength = drawn[j, i]
+        (x1, y1), (x0, y0) = at[k + 1][j], at[k][i]
+        gradient = NOT_YET if weights.gradient is None else number(weights.gradient[j, i])
+        tooltip = f"{weights.name}[{j}, {i}] = {number(weights.value[j, i])}; gradient {gradient}"
+        yield (
+            f'<path class="weight {sign(strength)}" data-key="w{k}" data-at="{j},{i}" '
+            f'stroke-width="{n(thickness(strength))}" '
+            f'd="M{n(x0 + RADIUS)} {n(y0)}L{n(x1 - RADIUS)} {n(y1)}">'
+            f"<title>{attribute(tooltip)}</title></path>"
+        )
 
 
 def sign(strength: float) -> str:
