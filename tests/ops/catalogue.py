@@ -97,7 +97,75 @@ add(
     lambda x: torch.logsumexp(x, 0),
 )
 
+# -- samples
+_CUTS = [0.0, 0.3, 0.5, 1.0]
+add("quantile", lambda x: np.quantile(x, 0.3), FULL, lambda x: torch.quantile(x, 0.3))
+add(
+    "quantile",
+    lambda x: np.quantile(x, _CUTS, axis=-1, keepdims=True),
+    FULL,
+    lambda x: torch.quantile(x, torch.tensor(_CUTS, dtype=x.dtype), -1, keepdim=True),
+)
+add(
+    "percentile",
+    lambda x: np.percentile(x, [[25, 60]], axis=0),
+    FULL,
+    lambda x: torch.quantile(x, torch.tensor([0.25, 0.6], dtype=x.dtype), 0)[None],
+)
+add("nansum", lambda x: np.nansum(x, axis=-1), ANY[1:], lambda x: torch.nansum(x, -1))
+add("nanmean", lambda x: np.nanmean(x, axis=0), FULL, lambda x: torch.nanmean(x, 0))
+add("cov", np.cov, (((2, 3),), ((3, 4),), ((4,),)), torch.cov)
+add(
+    "cov",
+    lambda a, b: np.cov(a, b, bias=True),
+    VECTORS[:1] + VECTORS[2:],
+    lambda a, b: torch.cov(torch.stack([a, b]), correction=0),
+)
+add(
+    "corrcoef",
+    lambda x: np.corrcoef(x + np.array([[0.0, 1.0, 0.0], [0.0, 0.0, 2.0]], x.dtype)),
+    (((2, 3),),),
+    None,
+)
+
+# -- curves
+add(
+    "interp",
+    lambda x: np.interp(x, [-2.0, -0.5, 0.3, 2.5], [1.0, 2.0, -1.0, 0.5]),
+    ANY,
+    None,
+)
+add(
+    "interp",
+    lambda x, fp: np.interp(x, [-2.0, -0.5, 2.5], fp, right=0.0),
+    (((2, 3), (3,)), ((), (3,)), ((0,), (3,))),
+    None,
+)
+add("trapezoid", lambda x: np.trapezoid(x, dx=0.5), FULL, lambda x: torch.trapezoid(x, dx=0.5))
+add("trapezoid", np.trapezoid, PAIR[:2], torch.trapezoid)
+add(
+    "trapezoid",
+    lambda x: np.trapezoid(x, np.arange(3, dtype=x.dtype) ** 2, axis=0),
+    (((3,),), ((3, 2),)),
+    lambda x: torch.trapezoid(x, torch.arange(3.0, dtype=x.dtype) ** 2, dim=0),
+)
+for _mode in ("full", "same", "valid"):
+    add(
+        "convolve",
+        lambda a, v, mode=_mode: np.convolve(a, v, mode),
+        (((5,), (3,)), ((4,), (2,)), ((3,), (3,)), ((1,), (1,))),
+        lambda a, v, mode=_mode: _convolved(a, v, mode),
+    )
+add("convolve", np.convolve, (((2,), (4,)),), lambda a, v: _convolved(v, a, "full"))
+
 # -- products
+add("cross", np.cross, (((3,), (3,)), ((2, 3), (2, 3)), ((2, 3), (3,))), None)
+add(
+    "cross",
+    lambda a, b: np.cross(a, b, axis=0),
+    (((3, 2), (3, 2)),),
+    lambda a, b: torch.linalg.cross(a, b, dim=0),
+)
 add(
     "dot",
     np.dot,
@@ -307,6 +375,17 @@ def _products(x):
     return products
 
 
+def _convolved(a, v, mode):
+    n, m = len(a), len(v)
+    whole = torch.nn.functional.conv1d(a[None, None], v.flip(0)[None, None], padding=m - 1)[0, 0]
+    start, length = {
+        "full": (0, n + m - 1),
+        "same": ((m - 1) // 2, n),
+        "valid": (m - 1, n - m + 1),
+    }[mode]
+    return whole[start : start + length]
+
+
 def _median(x):
     ordered = torch.sort(x, dim=-1, stable=True).values
     n = x.shape[-1]
@@ -316,6 +395,6 @@ def _median(x):
 CONSTANT = (
     "all", "allclose", "any", "argmax", "argmin", "argsort", "array_equal", "count_nonzero",
     "empty_like", "fix", "iscomplexobj", "isclose", "isrealobj", "ndim", "ones_like", "result_type",
-    "round", "shape", "size", "zeros_like",
+    "round", "searchsorted", "shape", "size", "zeros_like",
 )  # fmt: skip
 """Functions whose result is no function of the numbers, or flat wherever it is smooth."""

@@ -87,6 +87,8 @@ def test_the_same_as_numpy_and_pytorch(entry, data, scale):
     small = min(np.min(np.abs(a), initial=1.0) for a in (result.data, *xs)) < 0.01 or scale < 1
     if entry.name in {"std", "linalg.norm"} and small:
         return  # near 0 PyTorch's second derivatives are nan, or noise
+    if entry.name == "cross" and scale > 1:
+        return  # of products that cancel PyTorch leaves what one of them was rounded by
     if entry.name == "logaddexp.reduce" and scale > 1:
         return  # PyTorch's exp(x - y) has lost the digits that a large y has not
     for got, wanted in zip(*ours_and_theirs(entry.call, entry.there, xs), strict=True):
@@ -117,7 +119,7 @@ def test_float32_stays_float32(entry):
     for xs in _points(entry, np.float32):
         tensors = [tg.Tensor(x, requires_grad=True) for x in xs]
         y = entry.call(*tensors)
-        assert y.dtype == (np.float64 if entry.name == "float_power" else np.float32)
+        assert y.dtype == (np.float64 if entry.name in {"float_power", "interp"} else np.float32)
         (y * y).sum().backward()
         assert all(t.grad is None or t.grad.dtype == np.float32 for t in tensors)
 
@@ -129,7 +131,7 @@ OTHER_KINDS = {"einsum", "vecdot"}
 @pytest.mark.parametrize("kind", [np.int64, np.int32, np.uint8, np.bool_])
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
 def test_whole_numbers_and_truth_values_become_what_numpy_makes_of_them(entry, kind):
-    if (entry.name, kind) in {("full_like", np.bool_), ("clip", np.bool_)}:
+    if kind is np.bool_ and entry.name in {"full_like", "clip", "quantile", "percentile"}:
         return  # numbers among truth values
     for shapes in entry.shapes:
         xs = [np.arange(1, 1 + math.prod(s)).reshape(s).astype(kind) for s in shapes]

@@ -31,6 +31,7 @@ from tinygrad_mlp.ops.contraction import (
     einsum,
     tensordot,
 )
+from tinygrad_mlp.ops.curves import convolve, interp
 from tinygrad_mlp.ops.elementary import (
     cos,
     exp,
@@ -109,6 +110,7 @@ from tinygrad_mlp.ops.reduction import (
     min_,
     sum_,
 )
+from tinygrad_mlp.ops.samples import median, quantile
 from tinygrad_mlp.ops.selection import (
     clip,
     maximum,
@@ -149,6 +151,7 @@ __all__ = [
     "clip",
     "concatenate",
     "constant_power",
+    "convolve",
     "cos",
     "cross_entropy",
     "cross_entropy_probs",
@@ -169,6 +172,7 @@ __all__ = [
     "getitem",
     "huber",
     "hypot",
+    "interp",
     "layer_norm",
     "leaky_relu",
     "linear",
@@ -181,6 +185,7 @@ __all__ = [
     "max_",
     "maximum",
     "mean",
+    "median",
     "min_",
     "minimum",
     "moveaxis",
@@ -192,6 +197,7 @@ __all__ = [
     "positive",
     "power",
     "prod",
+    "quantile",
     "reciprocal",
     "relu",
     "reshape",

@@ -29,6 +29,7 @@ from tinygrad_mlp.ops.shaping import broadcast_to, reshape, transpose
 
 __all__ = [
     "contract",
+    "cross",
     "diag",
     "diagflat",
     "diagonal",
@@ -214,6 +215,25 @@ def kron(a: Array, b: Array) -> Array:
     left = reshape(a, tuple(s for side in sides[0] for s in (side, 1)))
     right = reshape(b, tuple(s for side in sides[1] for s in (1, side)))
     return reshape(left * right, tuple(s * t for s, t in zip(*sides, strict=True)))
+
+
+@answers(np.cross)
+def cross(  # noqa: PLR0917 - the order is NumPy's
+    a: Array, b: Array, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None
+) -> Array:
+    """The vector product in space: perpendicular to both, as long as the area between them."""
+    if axis is not None:
+        axisa = axisb = axisc = axis
+    a, b = moveaxis(value(a), axisa, -1), moveaxis(value(b), axisb, -1)
+    if a.shape[-1] != 3 or b.shape[-1] != 3:
+        raise UsageError(
+            f"np.cross of vectors of {a.shape[-1]} and {b.shape[-1]} numbers",
+            why="there is a vector product in three dimensions",
+            fix="For two dimensions use a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0].",
+        )
+    once, twice = np.array([1, 2, 0]), np.array([2, 0, 1])
+    y = a[..., once] * b[..., twice] - a[..., twice] * b[..., once]
+    return moveaxis(y, -1, axisc)
 
 
 # -- diagonals -------------------------------------------------------------------------------

@@ -46,6 +46,7 @@ OPTIONS = {
     "order": "of entries in memory; C only",
     "rtol": "the difference that is allowed for numbers of size 1",
     "shape": "the lengths of the axes of the result",
+    "side": "before or behind equal numbers: left or right",
     "stable": "as `kind`",
     "subscripts": "letters for the axes, as in ij,jk->ik",
 }

@@ -1,6 +1,6 @@
-"""Ops that gather numbers by more than adding: variance, norms, products, medians, positions.
+"""Ops that gather numbers by more than adding: variance, norms, products, positions.
 
-This file knows var, std and norm as records, and prod, median and their like as compositions.
+This file knows var, std and norm as records, and prod, average and their like as compositions.
 sum, mean, max and min are in `reduction.py`, and with them what all reductions share.
 """
 
@@ -15,7 +15,7 @@ from tinygrad_mlp.errors import UnsupportedError, UsageError
 from tinygrad_mlp.ops.arithmetic import abs_, cast, div
 from tinygrad_mlp.ops.axes import normal_axes, truth
 from tinygrad_mlp.ops.domain import Domain, Pick
-from tinygrad_mlp.ops.ordering import gathered, sort
+from tinygrad_mlp.ops.ordering import gathered
 from tinygrad_mlp.ops.record import Array, Op, answers, value
 from tinygrad_mlp.ops.reduction import (
     bind_axes,
@@ -40,7 +40,6 @@ __all__ = [
     "argmin",
     "average",
     "count_nonzero",
-    "median",
     "norm",
     "norm2",
     "prod",
@@ -192,20 +191,6 @@ def prod(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
 def ptp(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
     """The distance from the least to the largest."""
     return max_(x, axis, keepdims=keepdims) - min_(x, axis, keepdims=keepdims)
-
-
-@answers(np.median)
-def median(x: Array, axis: Any = None, *, keepdims: bool = False) -> Array:
-    """The one in the middle, or the mean of the two in the middle."""
-    x = value(x)
-    axes = normal_axes(axis, x)
-    rest = tuple(i for i in range(x.ndim) if i not in axes)
-    n = count(x, axes)
-    if n == 0:
-        raise UsageError("the median of no numbers", fix="Give an axis that is not empty.")
-    rows = reshape(transpose(x, rest + axes), (*(x.shape[i] for i in rest), n))
-    middle = mean(sort(rows)[..., (n - 1) // 2 : n // 2 + 1], -1)
-    return kept(middle, x, axes) if keepdims else middle
 
 
 @answers(np.average)
