@@ -19,7 +19,7 @@ from tinygrad_mlp.errors import UsageError
 from tinygrad_mlp.ops import Array, Op
 from tinygrad_mlp.ops.domain import Domain, Interval
 
-__all__ = ["MARGIN", "Case", "Seeded", "Source", "draw", "far_from_kinks"]
+__all__ = ["MARGIN", "Case", "Seeded", "Source", "attrs_for", "draw", "far_from_kinks"]
 
 T = TypeVar("T")
 MARGIN = 0.02
@@ -74,6 +74,17 @@ class Case:
             k: np.dtype(dtype) if isinstance(v, np.dtype) else v for k, v in self.attrs.items()
         }
         return Case(self.op, inputs, attrs, self.g.astype(dtype))
+
+
+def attrs_for(op: Op, inputs: Sequence[Array]) -> dict[str, Any]:
+    """Attributes for given inputs: those of a case of the op with as many axes, if there is one."""
+    case = domain_of(op).case
+    wanted = [np.ndim(x) for x in inputs]
+    drawn = [case(Seeded(seed).pick) for seed in range(50)]
+    for shapes, attrs in drawn:
+        if [len(s) if isinstance(s, tuple) else np.ndim(s) for s in shapes] == wanted:
+            return attrs
+    return drawn[0][1]
 
 
 def domain_of(op: Op) -> Domain:

@@ -21,7 +21,7 @@ from tinygrad_mlp.testing.bugs import Bug, Observation
 from tinygrad_mlp.testing.comparison import compare, show
 from tinygrad_mlp.testing.diagnosis import name_the_bug
 from tinygrad_mlp.testing.differences import by_differences
-from tinygrad_mlp.testing.drawing import Case, Seeded, domain_of
+from tinygrad_mlp.testing.drawing import Case, attrs_for, domain_of
 from tinygrad_mlp.testing.subject import (
     climb,
     gradients,
@@ -153,7 +153,7 @@ def edges(op: Op) -> Finding | None:
     domain = domain_of(op)
     for edge in domain.edges:
         inputs = tuple(np.asarray(x, dtype=np.float64) for x in edge.inputs)
-        subject = of_op(op, inputs, domain.case(Seeded(0).pick)[1])
+        subject = of_op(op, inputs, attrs_for(op, inputs))
         seed = np.ones_like(subject.compute(subject.inputs)[0])
         slopes = subject.slopes
         got = slopes(subject.inputs, [seed]) if slopes else []
