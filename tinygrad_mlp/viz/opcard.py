@@ -94,7 +94,7 @@ def _arriving(y: Tensor) -> Array:
     g = np.ones(y.shape, y.dtype)
     if y.requires_grad and y.size > 1:
         sent = gradients(y, g)
-        arrived = [sent[x.birth] for x in y.inputs if x.birth in sent]
+        arrived = [sent[x.birth] for x in y.inputs if x is not None and x.birth in sent]
         if all(np.abs(array).max(initial=0) < 1e-9 for array in arrived):
             g[...] = 0
             g.flat[0] = 1
