@@ -303,6 +303,25 @@ def test_what_it_returns_is_the_callers():
     assert totals.tolist() == [2.0, 8.0, 14.0]
 
 
+@pytest.mark.parametrize(
+    "move",
+    [
+        lambda x: np.concatenate([x, x]),
+        lambda x: np.stack([x, x]),
+        lambda x: np.roll(x, 1),
+        lambda x: np.tile(x, 2),
+        lambda x: np.pad(x, 1),
+        lambda x: x.T,
+        lambda x: x,
+    ],
+    ids=["concatenate", "stack", "roll", "tile", "pad", "transpose", "nothing"],
+)
+def test_a_scan_of_a_step_that_only_moves_numbers(move):
+    step, x = native(lambda x: move(x)), np.arange(24.0).reshape(4, 2, 3)
+    assert_close(step.scan(x).data, np.stack([move(row) for row in x]))
+    assert_close(step(x[1]).data, move(x[1]))
+
+
 def test_arguments_of_any_layout_type_and_name():
     @native
     def step(x, *, mask, scale=2.0):
@@ -395,6 +414,86 @@ def test_functions_of_two_special_numbers_are_numpys(function):
     # The sum of log(1 + …) and the larger number loses digits where it is about 0.
     np.testing.assert_array_max_ulp(results, expected, 32 if function is np.logaddexp else 4)
     assert np.array_equal(np.isnan(results), np.isnan(expected))
+
+
+KNOWN = sorted({*ufuncs._OF_NUMBERS, *ufuncs._TESTS})
+
+
+@pytest.mark.parametrize("form", ["scalars", "kernels"])
+@pytest.mark.parametrize("name", KNOWN)
+def test_every_function_that_is_known_is_numpys(name, form, request):
+    if form == "kernels":
+        request.getfixturevalue("_always_in_kernels")
+    function, rng = getattr(np, name), np.random.default_rng(len(name))
+    dtype = rng.choice([np.float64, np.float32])
+    with np.errstate(all="ignore"):
+        given = rng.choice(np.array(SPECIAL).astype(dtype), (function.nin, 60))
+    rules = (lambda g, y, *xs: g,) * function.nin
+    op = tg.define_op("native_known", function, rules if function.nin > 1 else rules[0])
+    limit = dtype(0.5)
+    try:
+        with np.errstate(all="ignore"):
+            step = native(lambda *xs: (op(*xs), op(*xs[:-1], limit) if function.nin > 1 else xs[0]))
+            results = [step(*given) for _ in range(3)][-1]
+            expected = function(*given), function(given[0], limit) if function.nin > 1 else given[0]
+    finally:
+        tg.ops.REGISTRY.pop("native_known")
+    assert is_native(step)
+    for result, exact in zip(results, expected, strict=True):
+        assert result.dtype == exact.dtype
+        if exact.dtype == bool:
+            assert np.array_equal(result.data, exact)
+        else:
+            units = 64 if name == "logaddexp" else 4
+            np.testing.assert_array_max_ulp(result.data, exact, units)
+            assert np.array_equal(np.isnan(result.data), np.isnan(exact))
+
+
+CURVES = {
+    "relu": F.relu,
+    "sigmoid": F.sigmoid,
+    "silu": F.silu,
+    "softplus": F.softplus,
+    "elu": F.elu,
+    "leaky relu": F.leaky_relu,
+    "softmax": lambda x: F.softmax(x, axis=0),
+    "log softmax": lambda x: F.log_softmax(x, axis=0),
+    "largest": lambda x: x.max(axis=0),
+    "least": lambda x: x.min(axis=1),
+    "between": lambda x: np.clip(x, -1.0, 1.0),
+    "positive": lambda x: np.where(x > 0.0, x, 0.5 * x),
+    "variance": lambda x: x.var(axis=1),
+    "root": lambda x: np.sqrt(np.abs(x)),
+    "quotient": lambda x: x / (1.0 + x * x),
+    "power": lambda x: x**1.5,
+    "cube": lambda x: x**3,
+    "same": lambda x: np.where(x == x[0], x, 0.0),
+}
+
+
+@pytest.mark.filterwarnings("ignore::tinygrad_mlp.errors.TrainingWarning")
+@pytest.mark.parametrize("form", ["scalars", "kernels"])
+@pytest.mark.parametrize("name", CURVES)
+def test_gradients_of_special_numbers_are_numpys(name, form, request):
+    if form == "kernels":
+        request.getfixturevalue("_always_in_kernels")
+    w = tg.Tensor(1.0, requires_grad=True)
+
+    def eager(x):
+        y = CURVES[name](x * w)
+        w.grad = None
+        y.sum().backward()
+        return y, w.grad
+
+    step, rng = native(eager), np.random.default_rng(0)
+    with np.errstate(all="ignore"):
+        for _ in range(12):
+            x = rng.choice(SPECIAL, (2, 3))
+            result, gradient = step(x)
+            expected, exact = eager(tg.Tensor(x))
+            np.testing.assert_allclose(result.data, expected.data, 1e-12)
+            np.testing.assert_allclose(gradient.data, kinds.plain(exact), 1e-12)
+    assert is_native(step)
 
 
 @pytest.mark.parametrize("number", [np.nan, -np.nan, np.inf, -np.inf, 1e300, -0.0, 1e-300])

@@ -214,7 +214,7 @@ class _Native:
         return drawn
 
     def _pieces(self, count: int) -> Iterator[tuple[int, int]]:
-        longest = max(1, _WORK // self.module.work)
+        longest = max(1, _WORK // max(1, self.module.work))
         size = sum(d.equation.output.size for d in self.words.draws)
         if size:
             longest = max(1, min(longest, _DRAWN // size))

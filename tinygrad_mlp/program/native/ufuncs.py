@@ -64,14 +64,19 @@ def entrywise(e: Equation) -> Entrywise | None:
         return lambda b, x: converted(b, x, want.of_lanes(x))
     if name == "where":
         return _choice(want)
-    if name == "constant_power":
-        power = float(e.attrs["n"])
-        return lambda b, x: _power(b, converted(b, x, want.of_lanes(x)), power)
+    if name == "constant_power" or (name == "power" and _is_fixed(e.inputs[1]) and want.floating):
+        power = float(e.attrs["n"] if name == "constant_power" else e.inputs[1])
+        return lambda b, x, *_: _power(b, converted(b, x, want.of_lanes(x)), power)
     table = _LOGICAL if want == BOOL else _OF_INTEGERS if want.number == "i64" else _OF_NUMBERS
     if name not in table:
         raise NotNativeError(f"{name} of {e.output.dtype}")
     compute = table[name]
     return lambda b, *xs: compute(b, *_alike(b, xs, want))
+
+
+def _is_fixed(x: Any) -> bool:
+    """Whether it is one number that never changes."""
+    return type(x) is not Var and np.ndim(x) == 0
 
 
 def _alike(b: Book, xs: tuple[Any, ...], want: Kind) -> list[Value]:
