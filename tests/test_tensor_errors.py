@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 
 import numpy as np
 import pytest
@@ -274,3 +275,13 @@ def test_a_rule_that_gives_the_wrong_shape():
     assert "my_op: gradient for input 0" in str(caught.value)
     assert "has shape (), expected (2, 3)" in str(caught.value)
     assert "Summed instead of un-broadcast?" in str(caught.value)
+
+
+def test_the_line_is_the_users_and_not_that_of_a_library_in_between():
+    losses = [leaf(1.0), leaf(2.0)]
+    with pytest.raises(UsageError, match=r"\[t\.item\(\) for t in losses\]"):
+        np.asarray(losses[0])
+    with pytest.raises(UsageError) as caught:
+        statistics.fmean(losses)
+    assert "test_tensor_errors.py:" in str(caught.value)
+    assert "statistics.py" not in str(caught.value)

@@ -26,6 +26,7 @@ __all__ = [
     "Site",
     "here",
     "inside",
+    "of_library",
     "place",
     "scope_modules",
     "tick",
@@ -147,8 +148,30 @@ def _assigned(code: CodeType, lasti: int) -> str | None:
 
 def users_line() -> str:
     """The user's file and line that is running, if it is in a file: ``train.py:7``."""
-    spot = place(user_site())
+    spot = place(_own_site() or user_site())
     return "" if spot is None or spot.file.startswith("<") else str(spot)
+
+
+def _own_site() -> Site:
+    """The instruction in the innermost frame that is the user's, and not of any library."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if not _inside[file] and not of_library(file):
+            return frame.f_code, frame.f_lasti
+        frame = frame.f_back
+    return None
+
+
+@lru_cache(maxsize=1024)
+def of_library(filename: str) -> bool:
+    """Whether a source file belongs to Python, or to a package that was installed."""
+    import sysconfig  # 2 ms that only an error needs
+
+    homes = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+    return filename.startswith(("<frozen", "<__array_function__", *homes)) or any(
+        f"{os.sep}{folder}{os.sep}" in filename for folder in ("site-packages", "dist-packages")
+    )
 
 
 errors.locate = users_line  # so that every message can say where

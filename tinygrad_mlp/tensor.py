@@ -349,7 +349,8 @@ class Tensor(Operand):
         if self.requires_grad:
             raise UsageError(
                 f"{describe(self)} needs a gradient, and an array would not remember it",
-                fix="Use t.numpy() or t.data for the plain numbers.",
+                fix="Use t.numpy() or t.data for the plain numbers; of a list of tensors, "
+                "[t.item() for t in losses].",
             )
         if dtype is not None and dtype != self.dtype:
             return self._data.astype(dtype)

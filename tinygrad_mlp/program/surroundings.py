@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import dis
 import sys
-import sysconfig
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import lru_cache, partial
@@ -22,7 +21,7 @@ import numpy as np
 from tinygrad_mlp.nn import Module
 from tinygrad_mlp.ops import Op
 from tinygrad_mlp.optim import Optimizer
-from tinygrad_mlp.origin import inside
+from tinygrad_mlp.origin import inside, of_library
 from tinygrad_mlp.tensor import Tensor
 
 __all__ = [
@@ -42,10 +41,6 @@ _CONTAINERS = (list, tuple, dict, set, frozenset)
 _LONG = 1_000  # longer containers are told apart by identity alone
 _LARGE = 1 << 16  # and so are larger arrays, in bytes, that enter no equation
 _DEEP = 4
-
-_LIBRARIES = tuple(
-    {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
-)
 
 
 class Fact(NamedTuple):
@@ -321,7 +316,7 @@ def _users(code: CodeType) -> bool:
 
 
 def _users_file(file: str) -> bool:
-    return not file.startswith(("<frozen", "<built in", "<__array_function__", *_LIBRARIES))
+    return file != "<built in>" and not of_library(file)
 
 
 def _file_of(kind: type) -> str:
