@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinygrad_mlp as tg
-from tinygrad_mlp import nn, optim
+from tinygrad_mlp import functional as F
+from tinygrad_mlp import nn, ops, optim
 
 
 def assert_equal(found, expected, tolerance=1e-12):
@@ -257,3 +258,107 @@ def test_penalties_views_and_old_values(tangle):
         return step, ws
 
     assert_compiled_is_eager(make, [[np.array(v) for v in (0.5, -1.0, 1.5, 0.75, 2.0)]], 1e-11)
+
+
+# -- numbers at the ends of the range ------------------------------------------------------------
+
+NUMBERS = (np.nan, np.inf, -np.inf, 0.0, -0.0, 1e300, -1e300, 1e-300, 5e-324, -3e-310, 1.0, -2.5,
+           0.5, 709.5, -745.0)  # fmt: skip
+
+OF_ONE = {
+    "neg": lambda x: -x,
+    "positive": lambda x: +x,
+    "reciprocal": np.reciprocal,
+    "square": np.square,
+    "abs": np.abs,
+    "exp": np.exp,
+    "log": np.log,
+    "sqrt": np.sqrt,
+    "sin": np.sin,
+    "cos": np.cos,
+    "tanh": np.tanh,
+    "log1p": np.log1p,
+    "expm1": np.expm1,
+    "sigmoid": ops.sigmoid,
+    "relu": nn.ReLU(),
+    "silu": nn.SiLU(),
+    "softplus": nn.Softplus(),
+    "elu": nn.ELU(),
+    "leaky": nn.LeakyReLU(),
+    "clip": lambda x: np.clip(x, 0, 1),
+    "power 1.5": lambda x: x**1.5,
+    "power 1/3": lambda x: x ** (1 / 3),
+    "power 0.5": lambda x: x**0.5,
+    "power 3": lambda x: x**3,
+    "power -1": lambda x: x**-1,
+    "power -2": lambda x: x**-2,
+    "int on the right": lambda x: np.maximum(x, 0),
+    "int on the left": lambda x: np.minimum(1, x),
+    "not a number": lambda x: np.maximum(x, np.nan),
+    "chosen int": lambda x: np.where(x > 0, x, 0),
+    "truth chosen": lambda x: np.where(x > 0, x > 1, x < -1) * x,
+    "truth or number": lambda x: np.where(x > 0, x, x < -1),
+    "truths": lambda x: (x > 0) * (x < 1),
+    "compared": lambda x: x >= 0.5,
+    "not": lambda x: np.logical_not(x) * x,
+    "sum of zeros": lambda x: 1 / (x + 0.0) + 1 / (x - 0.0),
+    "half": lambda x: x / 2,
+}
+OF_TWO = {
+    "add": lambda a, b: a + b,
+    "sub": lambda a, b: a - b,
+    "mul": lambda a, b: a * b,
+    "div": lambda a, b: a / b,
+    "maximum": np.maximum,
+    "minimum": np.minimum,
+    "where": lambda a, b: np.where(a > b, a, b),
+    "equal": lambda a, b: (a == b) * a,
+    "less": lambda a, b: (a < b) * (a - b),
+    "max": lambda a, b: np.stack([a, b]).max(axis=0),
+    "product": lambda a, b: (np.exp(-a) * b) * b,
+    "slope": lambda a, b: ops.sigmoid(a) * (1.0 - ops.sigmoid(a)) * b,
+    "chain": lambda a, b: (a * b) * (np.tanh(a) * b) * (a * b * 0.5),
+    "logits": lambda a, b: F.binary_cross_entropy_with_logits(a, b, reduction="none"),
+    "mse": lambda a, b: F.mse_loss(a, b),
+    "dot": lambda a, b: np.dot(a, b),
+}
+
+
+def numbers(count):
+    edge = st.sampled_from(NUMBERS)
+    return st.lists(st.one_of(edge, edge, st.floats(-100.0, 100.0)), min_size=count, max_size=count)
+
+
+def values_and_gradients(function, count):
+    """A step that returns a value and the gradients of its sum, and changes its parameters."""
+
+    def make():
+        ws = [tg.Tensor(np.zeros(3), requires_grad=True, name=f"w{i}") for i in range(count)]
+
+        def step(*xs):
+            y = function(*(x + w for x, w in zip(xs, ws, strict=True)))
+            for w in ws:
+                w.grad = None
+            if y.dtype == bool:
+                return y
+            y.sum().backward()
+            return (y, *(w.grad * 1.0 for w in ws if w.grad is not None))
+
+        return step, ws
+
+    return make
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", [*OF_ONE, *OF_TWO])
+@settings(max_examples=12)
+@given(data=st.data())
+def test_values_and_gradients_at_the_ends_of_the_range(name, data):
+    function, count = (OF_ONE[name], 1) if name in OF_ONE else (OF_TWO[name], 2)
+    usual = np.array([0.5, 1.5, 2.5])
+    calls = [[usual, usual + 0.25] for _ in range(count)]
+    for _ in range(4):
+        for column in calls:
+            column.append(np.array(data.draw(numbers(3))))
+    compiled = assert_compiled_is_eager(values_and_gradients(function, count), calls)
+    assert name in {"abs", "softplus"} or "scalars" in compiled.executed

@@ -26,14 +26,19 @@ class TooMuchError(Exception):
 
 
 class Node:
-    """One number that is computed: an operation and what it is applied to."""
+    """One number that is computed: an operation and what it is applied to.
 
-    __slots__ = ("args", "book", "level", "name", "template", "uses")
+    Attributes:
+        truth: Whether it is True or False, and no number.
+        small: Whether it is known to lie between -1 and 1.
+    """
+
+    __slots__ = ("args", "book", "level", "name", "small", "template", "truth")
 
     def __init__(self, book: Book, template: str, args: tuple[Any, ...], level: int) -> None:
         self.book, self.template, self.args, self.level = book, template, args, level
         self.name = ""
-        self.uses = 0
+        self.truth = self.small = False
 
     def __add__(self, other: Any) -> Any:
         return self.book.node("{} + {}", (self, other), SUM)
@@ -66,26 +71,46 @@ class Node:
         raise TooMuchError
 
     __bool__ = __float__ = __int__ = __index__ = _decides
+    __eq__ = __ne__ = _decides  # an array of nodes would take it for True or False
     __hash__: ClassVar[Any] = object.__hash__
 
 
 class Book:
-    """Every node once: what is computed twice is the same node."""
+    """Every node once: what is computed twice is the same node.
+
+    Attributes:
+        full: Whether a node was asked for that it has no room for. It got another one: NumPy's
+            loops, from which it may have been asked, go on whatever happens.
+    """
 
     def __init__(self) -> None:
         self.known: dict[Any, Node] = {}
         self.order: list[Node] = []
+        self.full = False
 
     def node(self, template: str, args: tuple[Any, ...], level: int = ATOM) -> Any:
         """The node of an operation, which is made when it is new."""
-        key = (template, *(id(a) if isinstance(a, Node) else (type(a), a) for a in args))
+        key = (template, *(id(a) if isinstance(a, Node) else (type(a), repr(a)) for a in args))
         found = self.known.get(key)
         if found is None:
             if len(self.order) > 4 * LARGEST:
-                raise TooMuchError
+                self.full = True
+                return self.order[0]
             found = self.known[key] = Node(self, template, args, level)
             self.order.append(found)
         return found
+
+    def truth(self, template: str, args: tuple[Any, ...]) -> Any:
+        """A node that is True or False."""
+        node = self.node(template, args)
+        node.truth = True
+        return node
+
+    def number(self, x: Any) -> Any:
+        """A number as a float, and True as 1.0."""
+        if not isinstance(x, Node):
+            return float(x)
+        return self.node("{} * 1.0", (x,), PRODUCT) if x.truth else x
 
     def product(self, a: Any, b: Any) -> Any:
         """``a b``, or the other factor where one is 1."""
@@ -113,7 +138,7 @@ class Book:
         return apply
 
     def power(self, x: Any, n: Any) -> Any:
-        """A constant power; the cheap ones are written out."""
+        """A constant power; the cheap ones are written out, as NumPy does it."""
         if n in {2, 0.5, -1}:
             return x * x if n == 2 else 1.0 / x if n == -1 else self.call("sqrt")(x)
         return self.node("pow({}, {})", (x, float(n)))
@@ -122,18 +147,51 @@ class Book:
         """The larger or smaller of two; a NaN on either side comes through."""
 
         def apply(a: Any, b: Any) -> Any:
+            a, b = self.alike(a, b)
             if not isinstance(a, Node):
                 a, b = b, a
+            if is_truth(a):
+                both = "({} or {})" if test == ">" else "({} and {})"
+                return self.truth(both, (a, b))
             if not isinstance(b, Node):
+                if b != b:  # noqa: PLR0124 - not a number
+                    return b
                 other = "<" if test == ">" else ">"
                 return self.node(f"({{1}} if {{0}} {other} {{1}} else {{0}})", (a, b))
             return self.node(f"({{0}} if {{0}} {test} {{1}} or {{0}} != {{0}} else {{1}})", (a, b))
 
         return apply
 
+    def alike(self, a: Any, b: Any) -> tuple[Any, Any]:
+        """Two numbers, or two truths."""
+        if is_truth(a) and is_truth(b):
+            return a, b
+        return self.number(a), self.number(b)
+
+    def where(self, c: Any, a: Any, b: Any) -> Any:
+        """One or the other."""
+        a, b = self.alike(a, b)
+        node = self.node("({1} if {0} else {2})", (c, a, b))
+        node.truth = is_truth(a)
+        return node
+
     def test(self, sign: str) -> Callable[[Any, Any], Any]:
         """A comparison, as True or False."""
-        return lambda a, b: self.node(f"({{}} {sign} {{}})", (a, b))
+        return lambda a, b: self.truth(f"({{}} {sign} {{}})", (a, b))
+
+    def logic(self, template: str) -> Callable[..., Any]:
+        """Something that is asked of truths, and of numbers that are not 0."""
+
+        def apply(*given: Any) -> Any:
+            args = (x if is_truth(x) else self.truth("({} != 0.0)", (x,)) for x in given)
+            return self.truth(template, tuple(args))
+
+        return apply
+
+
+def is_truth(x: Any) -> bool:
+    """Whether it is True or False, and no number."""
+    return x.truth if isinstance(x, Node) else isinstance(x, bool)
 
 
 def functions(book: Book) -> dict[str, tuple[Callable[..., Any], int]]:
@@ -150,12 +208,12 @@ def functions(book: Book) -> dict[str, tuple[Callable[..., Any], int]]:
         "absolute": (lambda x: book.node("abs({})", (x,)), 1),
         "maximum": (book.choice(">"), 2),
         "minimum": (book.choice("<"), 2),
-        "where": (lambda c, a, b: book.node("({1} if {0} else {2})", (c, a, b)), 3),
+        "where": (book.where, 3),
         "constant_power": (book.power, 2),
-        "cast": (lambda x: x * 1.0 if isinstance(x, Node) else float(x), 1),
-        "logical_not": (lambda x: book.node("(not {})", (x,)), 1),
-        "logical_and": (lambda a, b: book.node("({} and {})", (a, b)), 2),
-        "logical_or": (lambda a, b: book.node("({} or {})", (a, b)), 2),
+        "cast": (book.number, 1),
+        "logical_not": (book.logic("(not {})"), 1),
+        "logical_and": (book.logic("({} and {})"), 2),
+        "logical_or": (book.logic("({} or {})"), 2),
     }
     for name in ("exp", "log", "sqrt", "sin", "cos", "tanh", "log1p", "expm1"):
         table[name] = (book.call(name), 1)
@@ -190,7 +248,8 @@ def shared_products(book: Book, ends: list[Node]) -> None:
     """Begin a long product with one that is computed anyway, where there is one.
 
     ``(d w) (s (1 - s))`` becomes ``(d s) w (1 - s)`` where ``d s`` is a gradient. The order of a
-    product changes its last bits.
+    product changes its last bits. Where more than two factors may be large, it could change
+    whether the product leaves the range of floats: those keep their order.
     """
     uses = counted(ends)
     order: list[Node] = []
@@ -198,7 +257,8 @@ def shared_products(book: Book, ends: list[Node]) -> None:
     for node in book.order:
         if node.template == _TIMES and id(node) in uses:
             factors = _factors(node, uses, inside=False)
-            pairs = combinations(range(len(factors)), 2) if len(factors) > 2 else ()
+            few = len(factors) > 2 and sum(not _small(x) for x in factors) <= 2
+            pairs = combinations(range(len(factors)), 2) if few else ()
             for i, j in pairs:
                 done = known.get(frozenset((id(factors[i]), id(factors[j]))))
                 if done is None or id(done) in _within(node):
@@ -220,6 +280,10 @@ def _factors(x: Any, uses: dict[int, int], *, inside: bool = True) -> list[Any]:
     if not isinstance(x, Node) or x.template != _TIMES or (inside and uses.get(id(x)) != 1):
         return [x]
     return [f for a in x.args for f in _factors(a, uses)]
+
+
+def _small(x: Any) -> bool:
+    return x.small if isinstance(x, Node) else -1 <= x <= 1
 
 
 def _within(node: Node) -> set[int]:

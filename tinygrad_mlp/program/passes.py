@@ -13,12 +13,13 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from tinygrad_mlp.ops import constant_power, mul
+from tinygrad_mlp.ops import constant_power, mul, neg
 from tinygrad_mlp.program.ir import Equation, Program, Var
 
 __all__ = [
     "Pass",
     "algebra",
+    "between_ones",
     "common_subexpressions",
     "constants",
     "dead_code",
@@ -140,8 +141,10 @@ def early_products(program: Program) -> Program:
     """Multiply first what is known first: ``(g y) (1 - y)`` becomes ``g (y (1 - y))``.
 
     The slope of an activation is known before the gradient arrives. The order of a product
-    changes its last bit.
+    changes its last bit. It would also change which products are too large or too small to be
+    numbers; so this is for factors between -1 and 1.
     """
+    small = between_ones(program)
     made: dict[int, Equation] = {}
     uses = _uses(program)
     when: dict[int, tuple[int, int]] = {}
@@ -153,6 +156,8 @@ def early_products(program: Program) -> Program:
             if inner is None or uses[id(product)] > 1 or type(other) is not Var:
                 continue
             early, late = sorted(inner.inputs, key=lambda x: when.get(id(x), (0, 0)))
+            if id(early) not in small or id(other) not in small:
+                continue
             if not early.shape == other.shape == late.shape or when.get(id(late), (0, 0)) <= max(
                 when.get(id(early), (0, 0)), when.get(id(other), (0, 0))
             ):
@@ -170,10 +175,10 @@ def early_products(program: Program) -> Program:
 
 
 def unclamped(program: Program) -> Program:
-    """``e / (1 + e)`` of ``e = exp(min(x, 709))`` without the minimum.
+    """``e / (1 + e)`` of ``e = exp(min(x, 709))`` as ``1 / (1 + exp(-x))``, without the minimum.
 
-    The quotient is 1 from 37 on; only an exponent beyond 709 makes a difference, and Python's own
-    ``exp`` raises there. So this is for programs of Python numbers, whose errors are caught.
+    Only where ``-x`` is beyond 709 does that make a difference: Python's own ``exp`` raises there.
+    So this is for programs of Python numbers, whose errors are caught.
     """
     made = {id(e.output): e for e in program.equations}
     users: dict[int, list[Equation]] = {}
@@ -181,7 +186,7 @@ def unclamped(program: Program) -> Program:
         for x in e.inputs:
             users.setdefault(id(x), []).append(e)
     results = {id(v) for v in program.results}
-    changed: dict[int, Equation] = {}
+    changed: dict[int, list[Equation]] = {}
     for e in program.equations:
         inner = made.get(id(e.inputs[0])) if e.op.name == "exp" else None
         if inner is None or inner.op.name != "minimum" or id(e.output) in results:
@@ -196,9 +201,71 @@ def unclamped(program: Program) -> Program:
                 and quotient.inputs[0] is e.output
                 and quotient.inputs[1] is total.output
             ):
-                changed[id(e.output)] = replace(e, inputs=(x,))
-    kept = [changed.get(id(e.output), e) for e in program.equations]
+                turned = Var(e.output.program, -x.value if type(x) is Var else -x)
+                changed[id(e.output)] = [
+                    replace(e, op=neg, inputs=(x,), attrs={}, output=turned),
+                    replace(e, inputs=(turned,)),
+                ]
+                changed[id(quotient.output)] = [
+                    replace(quotient, inputs=(total.inputs[0], total.output))
+                ]
+    kept = [one for e in program.equations for one in changed.get(id(e.output), [e])]
     return dead_code(program.with_equations(kept))
+
+
+def between_ones(program: Program) -> set[int]:
+    """The variables that are between -1 and 1 whatever the program is given, or not a number."""
+    known: dict[int, tuple[float, float]] = {}
+    made = {id(e.output): e for e in program.equations}
+    for e in program.equations:
+        known[id(e.output)] = _bounds(e, made, known)
+    return {v for v, (low, high) in known.items() if low >= -1 and high <= 1}
+
+
+_ANY = (-np.inf, np.inf)
+_BOUNDS = {"exp": (0.0, np.inf), "tanh": (-1.0, 1.0), "sin": (-1.0, 1.0), "cos": (-1.0, 1.0)}
+_SAME = {"reshape", "transpose", "matrix_transpose", "broadcast_to", "getitem"}
+
+
+def _bounds(  # noqa: PLR0911 - one case for each op
+    e: Equation, made: dict[int, Equation], known: dict[int, tuple[float, float]]
+) -> tuple[float, float]:
+    """Between which numbers a result is for certain."""
+    if e.output.dtype == bool:
+        return 0.0, 1.0
+    (low, high), *others = [_bounds_of(x, known) for x in e.inputs] or [_ANY]
+    match e.op.name:
+        case "exp" | "tanh" | "sin" | "cos":
+            return _BOUNDS[e.op.name]
+        case "neg":
+            return -high, -low
+        case "add":
+            return low + others[0][0], high + others[0][1]
+        case "sub":
+            return low - others[0][1], high - others[0][0]
+        case "mul":
+            corners = [0.0 if a == 0 or b == 0 else a * b for a in (low, high) for b in others[0]]
+            square = e.inputs[0] is e.inputs[1]
+            return max(min(corners), 0.0) if square else min(corners), max(corners)
+        case "div":
+            whole = made.get(id(e.inputs[1]))
+            part = whole is not None and whole.op.name == "add" and e.inputs[0] is whole.inputs[1]
+            if part and whole is not None and _is(whole.inputs[0], 1) and low >= 0:
+                return 0.0, 1.0
+            return (0.0, high / others[0][0]) if low >= 0 and others[0][0] > 0 else _ANY
+        case name if name in _SAME:
+            return low, high
+        case _:
+            return _ANY
+
+
+def _bounds_of(x: Any, known: dict[int, tuple[float, float]]) -> tuple[float, float]:
+    if type(x) is Var:
+        return (0.0, 1.0) if x.dtype == bool else known.get(id(x), _ANY)
+    if not isinstance(x, int | float | np.ndarray | np.generic) or not np.size(x):
+        return _ANY
+    low, high = float(np.min(x)), float(np.max(x))
+    return (low, high) if low <= high else _ANY
 
 
 def _when(equation: Equation, when: dict[int, tuple[int, int]], number: int) -> tuple[int, int]:

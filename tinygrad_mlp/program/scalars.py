@@ -29,8 +29,10 @@ from tinygrad_mlp.program.nodes import (
     TooMuchError,
     counted,
     functions,
+    is_truth,
     shared_products,
 )
+from tinygrad_mlp.program.passes import between_ones
 from tinygrad_mlp.program.writer import bare_or_tuple, tuple_text, wrapped
 
 __all__ = ["apart", "scalars"]
@@ -47,6 +49,7 @@ class _Scalariser:
         self.names = Names("make", "step", "epoch", "Struct", "array", "losses", *_MATH)
         self.memory = [self.names.fresh("memory") for _ in made.regions]
         self.names.taken |= {f"{word}_{name}" for name in self.memory for word in ("pack", "view")}
+        self.small = between_ones(program)
         self.values: dict[int, Any] = {}
         self.hints: dict[int, str] = {}
 
@@ -96,7 +99,7 @@ class _Scalariser:
                 "return results"]  # fmt: skip
         given = [*names, *numbers]
         return "\n".join([
-            "from math import exp, log, sqrt, sin, cos, tanh, log1p, expm1",
+            f"from math import {', '.join(_MATH)}",
             "from struct import Struct",
             "",
             "from numpy import array",
@@ -190,16 +193,23 @@ class _Scalariser:
             if x.dtype not in _DTYPES:
                 raise TooMuchError
             return x.astype(object) if x.ndim else x.item()
-        return x
+        return float(x) if type(x) is int else x
 
     def _equation(self, e: Equation) -> None:
         y = e.output
         if not e.pure or y.dtype not in _DTYPES or not 0 < y.size <= LARGEST:
             raise TooMuchError
         result = self._computed(e, [self._value(x) for x in e.inputs])
-        if np.shape(result) != y.shape:
+        if np.shape(result) != y.shape or self.book.full:
             raise TooMuchError
+        if y.dtype == bool and not all(map(is_truth, _each(result))):
+            raise TooMuchError
+        if y.dtype != bool:
+            result = np.frompyfunc(self.book.number, 1, 1)(result)
         self.values[id(y)] = result
+        if id(y) in self.small:
+            for node in _nodes(result):
+                node.small = True
         if y.name:
             for place in np.ndindex(y.shape):
                 node = result[place] if y.shape else result
@@ -208,12 +218,19 @@ class _Scalariser:
     def _computed(self, e: Equation, inputs: list[Any]) -> Any:
         """The numbers of one equation: an array of nodes, or a node."""
         forward, name = e.op.forward, e.op.name
+        words = _OF_TRUTHS if e.output.dtype == bool else {}
         if isinstance(forward, np.ufunc) and name != "matmul":
-            return self._each(forward.__name__)(*inputs)
+            return self._each(words.get(forward.__name__, forward.__name__))(*inputs)
         if name.endswith(".reduce"):
-            axis, keep = e.attrs["axis"], e.attrs["keepdims"]
-            return _reduced(self._each(name.removesuffix(".reduce")), inputs[0], axis, keep)
+            axis, keep, gathering = (
+                e.attrs["axis"],
+                e.attrs["keepdims"],
+                name.removesuffix(".reduce"),
+            )
+            return _reduced(self._each(words.get(gathering, gathering)), inputs[0], axis, keep)
         if name in {"where", "constant_power", "cast"}:
+            if name == "cast" and e.output.dtype == bool:
+                raise TooMuchError
             return self._each(name)(*inputs, *(v for v in e.attrs.values() if name != "cast"))
         return forward(*(np.asarray(x, object) for x in inputs), **e.attrs)
 
@@ -232,7 +249,8 @@ def _reduced(each: np.ufunc, x: Array, axis: Any, keep: bool) -> Any:
 
 
 _DTYPES = (np.dtype(np.float64), np.dtype(bool))
-_MATH = ("exp", "log", "sqrt", "sin", "cos", "tanh", "log1p", "expm1")
+_MATH = ("exp", "log", "sqrt", "sin", "cos", "tanh", "log1p", "expm1", "pow")
+_OF_TRUTHS = {"multiply": "logical_and", "add": "logical_or"}
 
 
 # -- text ------------------------------------------------------------------------------------
@@ -274,8 +292,12 @@ def _lines(
     return lines, write
 
 
+def _each(x: Any) -> list[Any]:
+    return list(np.ravel(np.asarray(x, object)))
+
+
 def _nodes(x: Any) -> list[Node]:
-    return [n for n in np.ravel(np.asarray(x, object)) if isinstance(n, Node)]
+    return [n for n in _each(x) if isinstance(n, Node)]
 
 
 def _mentioned(x: Any) -> set[str]:
