@@ -442,17 +442,17 @@ def test_22_pythons_own_functions(user, call):
 def test_23_a_numpy_function_without_a_rule(user):
     run = user("""
         t = tg.Tensor([2.0, 1.0], requires_grad=True)
-        q = np.quantile(t, 0.5)
+        q = np.unwrap(t)
     """)
     assert isinstance(run.error, UnsupportedError)
-    assert "np.quantile has no gradient rule here" in run.text
+    assert "np.unwrap has no gradient rule here" in run.text
     assert "t.data" in run.text
     assert run.line("q = ") in run.text
 
 
 def test_23_never_an_object_array(user):
     for call in (
-        "np.interp(t, [0.0], [1.0])",
+        "np.unwrap(t)",
         "np.histogram(t)",
         "np.add.at(t, 0, 1.0)",
         "np.array(t)",
