@@ -32,7 +32,7 @@ ROOT_NAME = PACKAGE.name
 ROOMS: tuple[tuple[str, ...], ...] = (
     ("errors",),
     ("ops", "origin", "cells"),
-    ("graph", "writes"),
+    ("graph", "writes", "dialects"),
     ("alarms", "arrays", "autodiff", "refusals"),
     ("tensor",),
     ("symbol",),

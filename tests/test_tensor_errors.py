@@ -10,10 +10,11 @@ import pytest
 
 import tinygrad_mlp as tg
 from tests.planted import planted
-from tinygrad_mlp import nn
+from tinygrad_mlp import dialects, nn
 from tinygrad_mlp.errors import (
     DTypeError,
     GradientError,
+    GraphError,
     IndexingError,
     ShapeError,
     UnsupportedError,
@@ -285,3 +286,34 @@ def test_the_line_is_the_users_and_not_that_of_a_library_in_between():
         statistics.fmean(losses)
     assert "test_tensor_errors.py:" in str(caught.value)
     assert "statistics.py" not in str(caught.value)
+
+
+def test_pytorchs_names_say_what_is_written_here():
+    w = leaf(np.arange(6.0).reshape(2, 3))
+    known = {
+        "np": np, "F": tg.functional, "t": w, "other": np.ones((3, 2)), "value": 2.0, "n": 2,
+        "mask": np.ones((2, 3), bool), "shape": (2, 3), "axes": (1, 0), "axis": 0, "parts": 2,
+        "low": 0.0, "high": 1.0, "dtype": np.float32, "array": np.ones((2, 3)),
+        "indices": np.zeros((2, 3), int),
+    }  # fmt: skip
+    for name, instead in dialects.INSTEAD.items():
+        assert not hasattr(w, name)
+        with pytest.raises(AttributeError, match="methods have NumPy's names") as caught:
+            getattr(w, name)
+        assert f"a Tensor has no {name!r} (test_tensor_errors.py:" in str(caught.value)
+        assert instead in str(caught.value)
+        if not instead.startswith("nothing"):
+            exec(instead, known)  # noqa: S102 - what is advised runs
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_pytorchs_retain_graph_is_keep_graph(keep):
+    w = leaf(2.0)
+    y = w * w
+    y.backward(retain_graph=keep)
+    if keep:
+        y.backward()
+        assert w.grad == 8.0
+    else:
+        with pytest.raises(GraphError):
+            y.backward()

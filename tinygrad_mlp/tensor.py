@@ -19,6 +19,7 @@ import numpy as np
 from tinygrad_mlp import alarms, cells, writes
 from tinygrad_mlp.arrays import as_array, history_lost
 from tinygrad_mlp.autodiff import backpropagate, first_gradient, grad_enabled
+from tinygrad_mlp.dialects import INSTEAD, Elsewhere
 from tinygrad_mlp.errors import DTypeError, ShapeError, UsageError
 from tinygrad_mlp.graph import describe, noted, title
 from tinygrad_mlp.ops import READERS, Array, Attrs, Op, Operand
@@ -209,7 +210,12 @@ class Tensor(Operand):
     # -- backward ----------------------------------------------------------------------------
 
     def backward(  # noqa: C901 - the one door to the engine, with its warnings
-        self, gradient: Any = None, *, create_graph: bool = False, keep_graph: bool = True
+        self,
+        gradient: Any = None,
+        *,
+        create_graph: bool = False,
+        keep_graph: bool = True,
+        retain_graph: bool | None = None,
     ) -> None:
         """Fill in the gradient of everything this was computed from.
 
@@ -220,6 +226,7 @@ class Tensor(Operand):
                 can be run backward again.
             keep_graph: If false, forget each node as soon as it is done with: less memory,
                 but no picture and no second backward.
+            retain_graph: PyTorch's name for `keep_graph`.
 
         Leaves add up the gradients of several calls; other nodes show the latest.
 
@@ -230,6 +237,8 @@ class Tensor(Operand):
         """
         if not self.requires_grad:
             raise unreachable(self)
+        if retain_graph is not None:
+            keep_graph = retain_graph
         seed = first_gradient(self, gradient)
         if create_graph:
             seed = astensor(seed)
@@ -403,6 +412,10 @@ class Tensor(Operand):
         if self.op is not None:
             raise history_lost(self, "a copy")
         return _restore, (self._data, self.requires_grad, self.name, self.role)
+
+
+for _name in INSTEAD:
+    setattr(Tensor, _name, Elsewhere(_name))
 
 
 def _restore(data: Array, requires_grad: bool, name: str | None, role: str) -> Tensor:
