@@ -362,3 +362,78 @@ def test_values_and_gradients_at_the_ends_of_the_range(name, data):
             column.append(np.array(data.draw(numbers(3))))
     compiled = assert_compiled_is_eager(values_and_gradients(function, count), calls)
     assert name in {"abs", "softplus"} or "scalars" in compiled.executed
+
+
+# -- what forward functions do -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("width", [3, 40])
+@pytest.mark.parametrize("bias", [False, True])
+def test_a_network_that_begins_with_zeros(width, bias):
+    """The first state of a recurrent network is an array and no tensor."""
+
+    def make():
+        step_in, again = nn.Linear(2, width, rng=0), nn.Linear(width, width, bias, rng=1)
+        out = nn.Linear(width, 1, rng=2)
+        ws = [p for layer in (step_in, again, out) for p in layer.parameters()]
+        optimizer = optim.SGD(ws, lr=0.05)
+
+        def step(x, y):
+            h = np.zeros((3, width))
+            for t in range(2):
+                h = np.tanh(step_in(x[:, t]) + again(h))
+            loss = ((out(h) - y) ** 2).mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        return step, ws
+
+    rng = np.random.default_rng(0)
+    xs, ys = ([rng.normal(size=shape) for _ in range(5)] for shape in ((3, 2, 2), (3, 1)))
+    assert_compiled_is_eager(make, [xs, ys])
+
+
+def clamped(x):
+    x = x.copy()
+    x[x < 0] = 0
+    return x
+
+
+clamp = tg.define_op("clamped at 0", clamped, lambda g, y, x: g * (x > 0))
+
+
+@pytest.mark.parametrize("size", [2, 1000])
+def test_a_forward_function_that_writes(size):
+    def make():
+        w = tg.Tensor(np.ones(size), requires_grad=True, name="w")
+
+        def step(x):
+            loss = (clamp(x * w) * 2.0).sum()
+            w.grad = None
+            loss.backward()
+            w.data = w.data - 0.1 * w.grad
+            return loss
+
+        return step, [w]
+
+    rng = np.random.default_rng(0)
+    assert_compiled_is_eager(make, [[rng.normal(size=size) for _ in range(5)]])
+
+
+def test_products_that_are_too_many_for_python_numbers():
+    """NumPy's loops over objects must not be left with an error."""
+    rng = np.random.default_rng(0)
+    a = rng.normal(size=(22, 22))
+    compiled = tg.compile(lambda x: (x @ x) @ (x @ x.T) + np.dot(x, x))
+    for _ in range(4):
+        assert_equal(compiled(a).data, (a @ a) @ (a @ a.T) + a @ a, 1e-9)
+    assert "scalars" not in compiled.executed
+
+
+def test_a_number_is_compared_in_the_precision_of_the_array():
+    x = np.full(2000, np.float32(0.1))
+    compiled = tg.compile(lambda x: (x > 0.1) * x)
+    for _ in range(4):
+        assert not compiled(x).data.any()

@@ -210,12 +210,15 @@ class _Emitter(Allocator):
         number = self._operand(x, y)
         return self._once(f"np.full({y.shape}, {number})", "numbers")
 
-    @staticmethod
-    def _meeting(x: Any, y: Var) -> Any:
+    def _meeting(self, x: Any, y: Var) -> Any:
         """The dtype that a number has where it meets an array."""
         if isinstance(x, np.ndarray | np.generic):
             return x.dtype
-        return y.dtype if y.dtype.kind == "f" else np.asarray(x).dtype
+        if y.dtype.kind == "f":
+            return y.dtype
+        arrays = [v for v in map(_value, self.plan.made[id(y)].inputs) if isinstance(v, np.ndarray)]
+        floats = [v.dtype for v in arrays if v.dtype.kind == "f"]
+        return np.result_type(*floats) if floats else np.asarray(x).dtype
 
     def _code(self, x: Any) -> Any:
         if type(x) is not Var:

@@ -26,12 +26,13 @@ class _WholeError(Exception):
 
 
 class _Traced(Lookalike):
-    """A variable inside a forward function: what is done to it becomes equations."""
+    """A variable or constant inside a forward function: what is done to it becomes equations."""
 
     __slots__ = ("like", "trace", "var")
 
-    def __init__(self, trace: _Trace, var: Var) -> None:
-        self.trace, self.var, self.like = trace, var, var.value
+    def __init__(self, trace: _Trace, var: Array) -> None:
+        self.trace, self.var = trace, var
+        self.like = var.value if type(var) is Var else var
 
     def touched(self, touch: Touch) -> Any:
         """Append an equation."""
@@ -47,7 +48,7 @@ class _Trace:
 
     def append(self, touch: Touch) -> _Traced:
         op, inputs, attrs = _meaning(touch)
-        if any(isinstance(x, list | tuple | dict) for x in inputs):
+        if any(isinstance(x, list | tuple | dict) or _boxes(x) for x in inputs):
             raise _WholeError
         value = done(touch)
         value = np.asarray(value) if isinstance(value, np.generic) else value
@@ -98,6 +99,11 @@ def _meaning(  # noqa: C901, PLR0911 - one case for each kind of touch
             raise _WholeError
 
 
+def _boxes(x: Any) -> bool:
+    """Whether NumPy has put what it did not know into an array of objects."""
+    return isinstance(x, np.ndarray) and x.dtype == object
+
+
 def _basic(key: Any) -> bool:
     items = key if isinstance(key, tuple) else (key,)
     return all(isinstance(k, int | slice) or k is None or k is Ellipsis for k in items)
@@ -135,7 +141,10 @@ def _parts(equation: Equation) -> list[Equation]:
     if isinstance(equation.op.forward, np.ufunc) or not equation.pure:
         return [equation]
     trace = _Trace(equation)
-    inputs = [_Traced(trace, x) if type(x) is Var else x for x in equation.inputs]
+    inputs = [
+        _Traced(trace, x) if type(x) is Var or (type(x) is np.ndarray and x.ndim) else x
+        for x in equation.inputs
+    ]
     try:
         with np.errstate(all="ignore"):
             result = unwrapped(equation.op.forward(*inputs, **equation.attrs))
