@@ -176,7 +176,7 @@ REFERENCES = {
     "all": lambda x: np.all(x),
     "count_nonzero": lambda x: np.count_nonzero(x),
     "argsort": lambda x: np.argsort(x, kind="stable"),
-    "searchsorted": lambda a, v: np.searchsorted(a, v),
+    "searchsorted": lambda a, v, side: np.searchsorted(a, v, side),
     "cumsum": np.cumsum,
     "einsum": lambda *xs, subscripts: np.einsum(subscripts, *xs),
     "gaussian": lambda x: np.exp(-(np.asarray(x, float) ** 2)),

@@ -12,6 +12,7 @@ import numpy as np
 from tinygrad_mlp.errors import ShapeError, UsageError
 from tinygrad_mlp.ops.arithmetic import cast
 from tinygrad_mlp.ops.axes import place
+from tinygrad_mlp.ops.domain import Domain, Pick
 from tinygrad_mlp.ops.indexing import getitem
 from tinygrad_mlp.ops.ordering import BACKWARDS, along, diff
 from tinygrad_mlp.ops.products import dot
@@ -22,11 +23,18 @@ from tinygrad_mlp.ops.shaping import concatenate, reshape
 
 __all__ = ["convolve", "interp", "searchsorted", "trapezoid"]
 
+
+def _among(pick: Pick) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    known = pick((np.array([-1.0, 0.0, 0.0, 2.5]), np.array([0.5])))
+    return (known, pick(((), (3,), (2, 3), (0,)))), {"side": pick(("left", "right"))}
+
+
 searchsorted = Op(
     "searchsorted",
     lambda a, v, side="left": np.searchsorted(a, v, side),
     bind=lambda a, v, side="left": ((value(a), value(v)), {"side": side}),
     numpy=(np.searchsorted,),
+    domain=Domain(case=_among, analytic=False),
     doc="The places at which numbers would be put in among others, which are in ascending order.",
 )
 
