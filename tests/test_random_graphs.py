@@ -236,7 +236,7 @@ def test_a_planted_wrong_rule_is_caught(name, wrong, monkeypatch):
         monkeypatch.setattr(REGISTRY[name], attribute, value)
     quick = settings(
         stateful_step_count=30,
-        max_examples=200,
+        max_examples=2_000,  # it ends with the first graph that shows the fault
         phases=[Phase.generate],
         report_multiple_bugs=False,
         database=None,
