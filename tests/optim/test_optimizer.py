@@ -311,3 +311,63 @@ def test_lion_is_its_paper_for_ten_steps():
         p = p - 0.01 * (np.sign(0.9 * m + 0.1 * g) + 0.1 * p)
         m = 0.99 * m + 0.01 * g
         assert np.allclose(w.data, p, rtol=0, atol=1e-15)
+
+
+# -- methods of a user's own ------------------------------------------------------------------
+
+
+def own(update, init=None):
+    """An optimiser class as a user writes one."""
+
+    class Own(optim.Optimizer):
+        def __init__(self, params, lr=0.1):
+            super().__init__(params, lr=lr)
+
+    Own.update, Own.init = update, init or optim.Optimizer.init
+    return type("Own", (Own,), {})
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (1, 3), (3,)])
+def test_an_update_that_returns_only_the_parameter_moves_nothing(shape):
+    (w,) = weights(np.ones(shape))
+    w.grad = np.ones(shape)
+    optimizer = own(lambda self, p, g, state, group: p - 0.1 * g)([w])
+    with pytest.raises(UsageError) as error:
+        optimizer.step()
+    assert str(error.value).startswith(f"Own.update() returned one array of shape {shape} (")
+    assert "it must return (new p, state). Write return p - …, {}" in str(error.value)
+    assert np.array_equal(w.data, np.ones(shape))
+
+
+@pytest.mark.parametrize(
+    ("update", "text"),
+    [
+        (lambda self, p, g, state, group: None, "returned nothing"),
+        (lambda self, p, g, state, group: (p, state, 0), "returned 3 values"),
+        (lambda self, p, g, state, group: (state, p), "returned 2 values"),
+        (lambda self, p, g, state, group: (g.sum(), state), r"shape \(\) for one of shape \(2,\)"),
+        (lambda self, p, g, state, group: (p - g, {}), "a state without 'v'.*{'v': …}"),
+    ],
+)
+def test_an_update_that_returns_something_else(update, text):
+    (w,) = weights(np.ones(2))
+    w.grad = np.ones(2)
+    optimizer = own(update, lambda self, p, group: {"v": p * 0})([w])
+    with pytest.raises(UsageError, match=text):
+        optimizer.step()
+    assert w.tolist() == [1, 1]
+
+
+def test_an_init_that_returns_no_dict():
+    with pytest.raises(UsageError, match=r"Own.init\(\) returned one array of shape \(2,\)"):
+        own(optim.SGD.update, lambda self, p, group: p * 0)(weights(np.ones(2)))
+
+
+def test_only_a_users_update_is_checked():
+    assert optim.SGD._update is optim.SGD.update
+    assert optim.Adam._update is optim.Adam.update
+
+    class Named(optim.SGD):
+        pass
+
+    assert Named._update is optim.SGD.update

@@ -11,7 +11,7 @@ it, and a checkpoint holds it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
@@ -64,6 +64,10 @@ class Optimizer:
     ranges: ClassVar[Ranges] = {"lr": (math.inf, "0.01")}
     """Numbers that must be from 0 to below a bound, with that bound and a usual value."""
 
+    def __init_subclass__(cls) -> None:
+        own = not cls.update.__module__.startswith(_PACKAGE)
+        cls._update = _checked_update if own else cls.update
+
     def __init__(self, params: Any, **numbers: Any) -> None:
         self.defaults = numbers
         self.groups = []
@@ -102,7 +106,7 @@ class Optimizer:
         for group in groups:
             check_ranges(type(self).__name__, group, self.ranges)
         for group in groups:
-            group.state = [_kept(self.init(p.data, group)) for p in group.params]
+            group.state = [_kept(self, self.init(p.data, group)) for p in group.params]
         self.groups += groups
         self._params += params
         self._pairs += [(g, list(zip(g.params, g.state, strict=True))) for g in groups]
@@ -132,6 +136,9 @@ class Optimizer:
             fix="Define update(self, p, g, state, group) in the class.",
         )
 
+    _update: Callable[..., tuple[Array, State]] = update
+    """`update` as `step` calls it: of a user's own class, what it returns is checked."""
+
     # -- what the user calls -----------------------------------------------------------------
 
     def step(self) -> None:
@@ -141,7 +148,7 @@ class Optimizer:
             GraphError: If none has one.
         """
         moved = False
-        update = self.update
+        update = self._update
         if self._params[0].stale and not cells.capturing():
             alarms.step_repeated(self._params)
         for group, pairs in self._pairs:
@@ -168,7 +175,7 @@ class Optimizer:
         """Move one parameter, and what is remembered of it."""
         old = {name: t.data for name, t in state.items()}
         try:
-            new_p, new = self.update(p.data, g, old, group)
+            new_p, new = self._update(p.data, g, old, group)
         except KeyError as error:
             raise self._forgotten(error) from error
         if new_p.dtype != p.dtype:
@@ -272,7 +279,54 @@ class Optimizer:
         return f"{type(self).__name__}({'; '.join(numbers)})"
 
 
-def _kept(state: State) -> dict[str, Tensor]:
+_PACKAGE = __name__.partition(".")[0] + "."
+
+
+def _checked_update(
+    self: Optimizer, p: Array, g: Array, state: State, group: Group
+) -> tuple[Array, State]:
+    """A user's `update`, and what it returned looked at: a wrong pair could be unpacked too."""
+    given: Any = self.update(p, g, state, group)
+    name = f"{type(self).__name__}.update()"
+    if not (isinstance(given, tuple) and len(given) == 2 and isinstance(given[1], Mapping)):
+        got = f"{len(given)} values" if isinstance(given, tuple) else _what(given)
+        raise UsageError(
+            f"{name} returned {got}",
+            why="it must return (new p, state)",
+            fix="Write return p - …, {}, or the new state instead of {}.",
+        )
+    shape = getattr(given[0], "shape", ())
+    if shape != p.shape:
+        raise UsageError(
+            f"{name} returned a new p of shape {shape} for one of shape {p.shape}",
+            why="a step moves a parameter, and keeps its shape",
+            fix="Return (new p, state), in this order, with one number per entry of p.",
+        )
+    missing = [key for key in state if key not in given[1]]
+    if missing:
+        raise UsageError(
+            f"{name} returned a state without {', '.join(map(repr, missing))}",
+            why="init() gave it, so it must be there after every step",
+            fix=f"Write return p - …, {{{missing[0]!r}: …}}.",
+        )
+    return given
+
+
+def _what(value: Any) -> str:
+    """A value that was returned, in a sentence."""
+    shape = getattr(value, "shape", None)
+    if value is None or shape is None:
+        return "nothing" if value is None else f"a {type(value).__name__}"
+    return f"one array of shape {shape}"
+
+
+def _kept(optimizer: Optimizer, state: State) -> dict[str, Tensor]:
+    if not isinstance(state, Mapping):
+        raise UsageError(
+            f"{type(optimizer).__name__}.init() returned {_what(state)}",
+            why="what is remembered of a parameter has names",
+            fix='Write return {"velocity": np.zeros_like(p)}, or leave init() out.',
+        )
     return {name: Tensor(value, copy=False) for name, value in state.items()}
 
 
