@@ -1,5 +1,8 @@
 """Steps at the edges of what is usual: compiled, they give what the eager step gives."""
 
+import sys
+import threading
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,6 +11,7 @@ from hypothesis import strategies as st
 import tinygrad_mlp as tg
 from tinygrad_mlp import functional as F
 from tinygrad_mlp import nn, ops, optim
+from tinygrad_mlp.errors import UsageError
 
 
 def assert_equal(found, expected, tolerance=1e-12):
@@ -437,3 +441,122 @@ def test_a_number_is_compared_in_the_precision_of_the_array():
     compiled = tg.compile(lambda x: (x > 0.1) * x)
     for _ in range(4):
         assert not compiled(x).data.any()
+
+
+# -- what happens between calls ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("width", [2, 60])
+@pytest.mark.parametrize("scan", [False, True])
+def test_threads_get_their_own_results(width, scan):
+    model = nn.MLP(width, [2 * width], width, rng=0)
+    compiled = tg.compile(lambda x: model(x))
+    batches = [np.random.default_rng(i).normal(size=(4, width)) for i in range(4)]
+    expected = [model(x).data for x in batches]
+    for _ in range(3):
+        compiled(batches[0])
+    wrong = []
+
+    def work(i):
+        for _ in range(60):
+            if scan:
+                results = compiled.scan(np.stack([batches[i]] * 5)).data
+            else:
+                results = [compiled(batches[i]).data]
+            wrong.extend(i for r in results if not np.allclose(r, expected[i]))
+
+    in_threads([lambda i=i: work(i) for i in range(4)])
+    assert not wrong
+
+
+@pytest.mark.parametrize("size", [3, 2000])
+def test_threads_count_together(size):
+    w = tg.Tensor(np.zeros(size), name="w")
+
+    def step(x):
+        w.data = w.data + x.data
+        return w * 1.0
+
+    compiled = tg.compile(step)
+    for _ in range(3):
+        compiled(np.ones(size))
+    in_threads([lambda: [compiled(np.ones(size)) for _ in range(100)]] * 4)
+    assert np.unique(w.data).tolist() == [403.0]
+
+
+def in_threads(works):
+    """Do all of it at once, with threads that change places often."""
+    failed = []
+
+    def watched(work):
+        try:
+            work()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the test has failed
+            failed.append(error)
+
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        threads = [threading.Thread(target=watched, args=(work,)) for work in works]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+    finally:
+        sys.setswitchinterval(usual)
+    assert not failed
+
+
+def test_a_step_that_failed_lets_others_have_their_turn():
+    table = tg.Tensor(np.arange(6.0).reshape(3, 2), name="table")
+    compiled = tg.compile(lambda i: table[i] * 2.0)
+    for _ in range(3):
+        compiled(np.array([0, 2]))
+    with pytest.raises(IndexError):
+        compiled(np.array([0, 3]))
+    assert compiled(np.array([1, 1])).tolist() == [[4.0, 6.0], [4.0, 6.0]]
+
+
+@pytest.mark.parametrize("scan", [False, True])
+def test_a_step_that_is_called_while_it_runs(scan):
+    compiled = tg.compile(lambda x: (x * 2.0).sum())
+    x = np.ones((3, 2000))
+    for _ in range(3):
+        compiled(x[0])
+    runner = compiled._runners[0][0]
+    runner.careful = runner.space["step"] = lambda *_: compiled(x[0])
+    with pytest.raises(UsageError, match="while it was running"):
+        compiled.scan(x) if scan else compiled(x[0])
+
+
+@pytest.mark.parametrize("hidden", [3, 60])
+@pytest.mark.parametrize("first", ["call", "scan"])
+def test_parameters_of_another_dtype_or_shape(hidden, first):
+    model = nn.MLP(3, [hidden], 1, rng=0)
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+
+    def step(x, y):
+        loss = ((model(x) - y) ** 2).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    compiled = tg.compile(step)
+    x, y = np.ones((4, 3)), np.ones((4, 1))
+    for _ in range(3):
+        compiled(x, y)
+    twin = {}
+    for dtype in (np.float32, np.float64, np.float32):
+        model.astype(dtype)
+        for _ in range(3):
+            twin = {name: p.data.copy() for name, p in model.named_parameters()}
+            expected = ((model(x) - y) ** 2).mean().item()
+            if first == "scan":
+                found = compiled.scan(x[None], y[None]).data[0]
+            else:
+                found = compiled(x, y).item()
+            np.testing.assert_allclose(found, expected, rtol=1e-5)
+            for name, p in model.named_parameters():
+                assert p.grad.dtype == dtype
+                np.testing.assert_allclose(p.data, twin[name] - 0.1 * p.grad, rtol=1e-5)

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import itertools
 import sys
+import time
 from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
 import numpy as np
 
+from tinygrad_mlp.errors import UsageError
 from tinygrad_mlp.ops import Array
 from tinygrad_mlp.origin import tick
 from tinygrad_mlp.program.arguments import Arguments, Given, WayIn, missing
@@ -66,6 +69,7 @@ class Runner:
         self._make_quick = self._quick(program)
         self.cells = [cell for region in self.made.regions for cell in region.cells]
         self.rest = [c for c in program.writes if not lives_on(c)]
+        self.turns: list[None] = [None]  # who takes it out may run, and puts it back
         self.space: dict[str, Any] = {}
         self._move()
         self._names(slow)
@@ -79,7 +83,12 @@ class Runner:
         self._count()
         self.call: Callable[..., Any] = self.space["call"]
         self.call.__qualname__ = arguments.name  # where Python itself refuses a call
-        self.fits = checker(program, kept)
+        self._fits = checker(program, kept)
+        self.scan = self._in_turn(self.scan)  # type: ignore[method-assign]
+
+    def fits(self, *arrays: Any) -> bool:
+        """Whether the program is right for these arguments, and for what the tensors hold now."""
+        return self._fits(*arrays) and all(map(_still, self.cells))
 
     def run(self, given: Given) -> Any:
         """One step."""
@@ -154,6 +163,50 @@ class Runner:
                 _fill(view, held)
             setattr(cell.owner, _SLOT[cell.slot], view)
 
+    def settled(self) -> bool:
+        """Settle, if the tensors hold what the program is for; else leave no gradient of it."""
+        try:
+            self.settle()
+        except StaleError:
+            for cell, view in zip(self.cells, self.views, strict=True):
+                if cell.slot == "grad" and cell.before is None and cell.owner._grad is view:
+                    cell.owner._grad = None
+            return False
+        return True
+
+    # -- one thread after the other ----------------------------------------------------------
+
+    def wait(self) -> None:
+        """Take the turn when another thread is done: all of them write to the same memory."""
+        frame: FrameType | None = sys._getframe(2)
+        while frame is not None:
+            scan = frame.f_code.co_name == "alone" and frame.f_locals.get("self") is self
+            if scan or frame.f_globals is self.space:
+                raise UsageError(
+                    "a compiled step was called while it was running",
+                    why="it would overwrite what it is computing",
+                    fix="Call the step itself, or compile it a second time.",
+                )
+            frame = frame.f_back
+        while True:
+            try:
+                return self.turns.pop()
+            except IndexError:
+                time.sleep(_PAUSE)
+
+    def _in_turn(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        def alone(*arrays: Any) -> Any:
+            try:
+                self.turns.pop()
+            except IndexError:
+                self.wait()
+            try:
+                return function(*arrays)
+            finally:
+                self.turns.append(None)
+
+        return alone
+
     # -- a whole epoch -----------------------------------------------------------------------
 
     def scan(self, *arrays: Array) -> list[Array]:
@@ -185,7 +238,8 @@ class Runner:
         space.update(
             ndarray=np.ndarray, Tensor=Tensor, array=np.array, asarray=np.asarray, new=_new,
             nothing=NOTHING, tick=tick, getrefcount=sys.getrefcount, settle=self.settle, slow=slow,
-            leaf=leaf, missing=missing,
+            leaf=leaf, missing=missing, settled=self.settled, wait=self.wait,
+            take=self.turns.pop, give=self.turns.append,
         )  # fmt: skip
         for i, cell in enumerate([*self.cells, *self.rest]):
             space[f"owner_{i}"] = cell.owner
@@ -222,9 +276,16 @@ class Runner:
         ]
         parts = {
             f"def call({way_in.parameters}):": [
-                *unpack, *guard, *prepare, *run, *finish, *self._give(single=single),
+                *unpack, *guard,
+                "try:", "    take()", "except IndexError:", "    wait()",
+                "try:",
+                *(f"    {line}" for line in [
+                    *prepare, "    if not settled():", f"        return slow({way_in.passed})",
+                    *run, *finish, *self._give(single=single),
+                ]),
+                "finally:", "    give(None)",
             ],
-            "def prepare():": prepare,
+            "def prepare():": [*prepare, "    settle()"],
             "def holders():": [f"return {self._holders()}"],
             "def finish():": finish or ["return None"],
             "def given():": [f"return ({', '.join(arguments)}{',' * (len(arguments) == 1)})"],
@@ -289,7 +350,6 @@ class Runner:
             # An eager step may follow: let it see that these gradients are new.
             *(f"owner_{i}.stale = False" for i in grads if id(self.cells[i].owner) not in moved),
             *_lines("if ", "or", dirty, ":"),
-            "    settle()",
         ]
 
     def _finish(self, slots: dict[int, str]) -> list[str]:
@@ -307,6 +367,14 @@ class Runner:
         if not cell.slot:
             return f"given_{i}"
         return f"given_{i}.{_SLOT[cell.slot] if isinstance(cell.owner, Tensor) else cell.slot}"
+
+
+def _still(cell: Cell) -> bool:
+    """Whether a tensor holds an array as it did when the step was recorded."""
+    held = getattr(cell.owner, _SLOT[cell.slot])
+    if held is None or (cell.slot == "grad" and cell.before is None):
+        return True
+    return held.shape == cell.after.shape and held.dtype == cell.after.dtype  # type: ignore[no-any-return]
 
 
 def _fill(view: Array, held: Array) -> None:
@@ -348,11 +416,13 @@ def _lines(head: str, word: str, conditions: list[str], tail: str = "") -> list[
 
 
 _FEW = 40
+_PAUSE = 50e-6
+"""How long a thread sleeps before it looks again whether it is its turn."""
 _LINE = 64
 _FILE = __file__.removesuffix("runner.py") + "<compiled step>"  # no line in it is the user's
 _WORDS = ("ready", "results", "result", "type", "sum", "map", "tuple", "Exception",
           "ArithmeticError", "ValueError", "total", "counts", "prepare", "finish", "given",
-          "holders", "call")  # fmt: skip
+          "holders", "call", "IndexError")  # fmt: skip
 _new = object.__new__
 _LEAF = (
     "_grad = result.name = result.op = result.hooks = result.site = result.scope = None",
