@@ -61,6 +61,7 @@ autodoc_preserve_defaults = True
 autosummary_generate = False
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
+napoleon_attr_annotations = False
 
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
@@ -130,6 +131,13 @@ def docstring(*told: Any) -> None:
     lines[:] = [STAR.sub(lambda found: found[1] or r"\*", line) for line in lines]
 
 
+def joined(*told: Any) -> None:
+    """Put together again what was taken for a type: the sentence of a property, with a colon."""
+    what, lines = told[1], told[-1]
+    if what in {"attribute", "data", "property"} and lines and lines[-1].startswith(":type: "):
+        lines[0] = f"{lines.pop().removeprefix(':type: ')}: {lines[0]}"
+
+
 def write_names(*told: Any) -> None:
     """Write out the blocks of names of a page."""
     source: list[str] = told[-1]
@@ -167,5 +175,6 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     """Register the ways in which formulas and names are written."""
     app.connect("source-read", write_names)
     app.connect("autodoc-process-docstring", docstring, priority=400)  # before napoleon reads it
+    app.connect("autodoc-process-docstring", joined, priority=600)  # and after it
     app.add_html_math_renderer("mathml", (visit_math, None), (visit_math_block, None))
     return {"parallel_read_safe": True, "parallel_write_safe": True}
