@@ -275,6 +275,29 @@ SITUATIONS: dict[str, Situation] = {
         MODEL + "x[3, 1] = np.nan\nloss = nn.MSELoss()(model(x), y)\nloss.backward()",
         ("[3, 1]",),
     ),
+    "nan in the data of many steps": Situation(
+        "nan",
+        "data",
+        MODEL + "x[3, 1] = np.nan\nfor _ in range(3):\n"
+        "    loss = nn.MSELoss()(model(x), y)\n    model.zero_grad()\n    loss.backward()\n"
+        "    for p in model.parameters():\n        p.data = p.data - 0.1 * p.grad",
+        ("[3, 1]", "no numbers either", "new weights"),
+    ),
+    "nan in the data of an earlier step": Situation(
+        "nan",
+        "diverged",
+        MODEL + "x[3, 1] = np.nan\nfor rows in (x[2:4], x[:2]):\n"
+        "    loss = nn.MSELoss()(model(rows), y[:2])\n    model.zero_grad()\n    loss.backward()\n"
+        "    for p in model.parameters():\n        p.data = p.data - 0.1 * p.grad",
+        ("by its data or by its length", "np.isfinite(x).all()", "learning rate"),
+    ),
+    "weights that have diverged, and a mask": Situation(
+        "nan",
+        "diverged",
+        MODEL + "t.data = t.data * np.nan\nmask = np.where(np.arange(8) > 6, -np.inf, 0.0)\n"
+        "loss = np.exp(model(x)[:, 0] + mask).sum()\nloss.backward()",
+        ("learning rate",),
+    ),
     "weights that have diverged": Situation(
         "nan",
         "diverged",

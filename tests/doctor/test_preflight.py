@@ -105,13 +105,26 @@ def test_notes_are_no_findings():
     step = Step()
     step.x = step.x * 1000
     step.y = np.full((32, 1), 0.5)
+    step.x[: len(step.x) // 4] /= 1e5  # of these none are flat
     report = tg.preflight(*step.build(), ignore=("learning-rate",))
     assert report.ok
     assert {item.code for item in report.notes} == {
         "saturation", "unscaled-inputs", "constant-target",
     }  # fmt: skip
-    assert str(report).startswith("nothing is wrong\nnote [unscaled-inputs]")
+    assert str(report).startswith(
+        "nothing is wrong for certain; worth a look:\nnote [unscaled-inputs]"
+    )
     assert "| note | `saturation` |" in report._repr_markdown_()
+
+
+def test_a_layer_that_is_flat_for_every_sample_is_no_note():
+    step = Step()
+    step.x = step.x * 1e4
+    report = tg.preflight(*step.build(), ignore=("learning-rate", "zero-gradient"))
+    assert report.codes == ("saturation",)
+    assert report[0].severity == "warning"
+    assert "100% of the outputs of '1', tanh, are where it is flat" in str(report)
+    assert "nothing is wrong" not in str(report)
 
 
 def test_nothing_is_changed():

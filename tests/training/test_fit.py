@@ -495,7 +495,7 @@ def test_a_loss_that_is_no_number_stops_the_training_and_says_where(options):
     assert re.match(
         rf"fit\(\) stopped: the loss is (inf|nan) at epoch {len(history)}, batch \d, "
         r"with lr=1000 \(test_fit.py:\d+\): once it is no finite number, no step "
-        r"makes it smaller\. Use lr=100, or clip_norm=1\.0; in tg\.detect_anomaly\(\) the op "
+        r"makes it smaller\. Use lr=0\.1, or clip_norm=1\.0; in tg\.detect_anomaly\(\) the op "
         r"that began it is named\.",
         text,
     ), text
@@ -511,7 +511,7 @@ def test_a_loss_that_is_no_number_leaves_the_weights_and_the_best_ones(tmp_path)
     net, optimizer = model(), None
     before = net.state_dict()
     optimizer = optim.SGD(net.parameters(), lr=0.1)
-    with pytest.warns(TrainingWarning, match=r"epoch 1, batch 3, with lr=0\.1"):
+    with pytest.warns(TrainingWarning, match=r"epoch 1, batch 3 \("):
         history = fit(net, (bad, Y), loss=nn.MSELoss(), optimizer=optimizer, batch_size=8, epochs=3)
     assert len(history) == 1
     assert all(np.isfinite(p.data).all() for p in net.parameters())
@@ -553,6 +553,51 @@ class Spoil(Callback):
 def test_a_loss_that_is_no_number_from_the_first_step_is_no_matter_of_the_rate():
     with pytest.warns(TrainingWarning, match=r"no step had been made.*tg.preflight\(model"):
         run(loss=lambda p, t: (np.log(-abs(p)) * t).mean())
+
+
+def warned(x, y, loader=None, **options):
+    """What `fit` warns of for this data."""
+    net = nn.Sequential(nn.Linear(x.shape[1], 4, rng=0), nn.ReLU(), nn.Linear(4, 1, rng=1))
+    optimizer = optim.SGD(net.parameters(), lr=options.pop("lr", 0.1))
+    with pytest.warns(TrainingWarning) as caught:
+        fit(net, loader or (x, y), loss=nn.MSELoss(), optimizer=optimizer, epochs=9, **options)
+    (warning,) = caught
+    return str(warning.message)
+
+
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_a_gap_in_the_inputs_is_named_and_no_rate(shuffle):
+    bad = np.hstack([X, X])
+    bad[20, 1] = np.nan
+    text = warned(bad, Y, batch_size=8, shuffle=shuffle, rng=0)
+    assert re.search(
+        r"the inputs hold nan at row 20, column 1\. Leave such rows out: "
+        r"ok = np\.isfinite\(X\)\.all\(1\); X, Y = X\[ok\], Y\[ok\]\.$",
+        text,
+    ), text
+    assert "lr" not in text
+    bad[30:33] = np.inf
+    assert "at row 20, column 1, and in 3 more rows." in warned(bad, Y, batch_size=8)
+
+
+def test_a_gap_in_the_targets_or_in_samples_is_named():
+    bad = Y.copy()
+    bad[3] = -np.inf
+    assert "the targets hold -inf at row 3, column 0. Leave" in warned(X, bad, batch_size=8)
+    samples = [(x, y) for x, y in zip(X, bad, strict=True)]
+    text = warned(X, bad, loader=data.DataLoader(samples, 2))
+    assert "the targets of this batch hold -inf at row 1, column 0" in text
+
+
+@pytest.mark.parametrize("lr", [10.0, 1.0, 0.1])
+def test_large_inputs_are_named_before_the_rate(lr):
+    text = warned(X * 100, Y, lr=lr)
+    assert re.search(
+        r"with lr=\S+ \(.*\): the inputs are not scaled: inputs reach \d+, .*"
+        r"\. Write X = \(X - X\.mean\(0\)\) / X\.std\(0\)\. tg\.preflight\(model, X, Y, loss, "
+        r"optimizer\) tries a rate first\.$",
+        text,
+    ), text
 
 
 def test_training_goes_on_without_a_number_if_it_is_told_to():

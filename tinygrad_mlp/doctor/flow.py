@@ -127,9 +127,9 @@ class Flow:
         """The first culprit, in the forward or the backward pass."""
         name = self.named[self.t.birth]
         what = f"the gradient of {name!r} is not finite: "
-        bad = next((n for n in self.nodes if not finite(n.values[0] if n.values else n.data)), None)
-        if bad is not None:
-            return self._from_forward(bad, verdict, what)
+        spoilt = [n for n in self.nodes if not finite(n.values[0] if n.values else n.data)]
+        if spoilt:  # data first: it may be what has made weights no numbers
+            return self._from_forward(next(filter(_gap, spoilt), spoilt[0]), verdict, what)
         for hook in self.hooks:
             if finite(hook.before) and not finite(hook.total):
                 return self._hooked(verdict, what, hook, "which makes it no finite number")
@@ -163,11 +163,19 @@ class Flow:
             if bad.requires_grad:
                 return self.say(
                     verdict, "diverged", f"{what}{given} itself", where=spot,
-                    why="an earlier step made it so", fix="Lower the learning rate, or clip.",
+                    why="an earlier step made it so, by its data or by its length",
+                    fix="Look for gaps in the data with np.isfinite(x).all(); if there are none, "
+                    "lower the learning rate, or clip. Begin with new weights.",
                 )  # fmt: skip
-            return self.say(
-                verdict, "data", what + given, where=spot, fix="Clean the data: np.nan_to_num."
+            weights = any(
+                n.op is None and n.requires_grad and not finite(n.data) for n in self.nodes
             )
+            return self.say(
+                verdict, "data", what + given, where=spot,
+                why="the weights that were moved with it are no numbers either" if weights else "",
+                fix="Leave such samples out, or use np.nan_to_num"
+                f"{'; and begin with new weights' if weights else ''}.",
+            )  # fmt: skip
         inputs = [
             self.named[x.birth] if x is not None else f"input {k}" for k, x in enumerate(bad.inputs)
         ]
@@ -237,6 +245,11 @@ def _size(x: Array) -> float:
     if not largest or not math.isfinite(largest):
         return largest
     return largest * math.sqrt(float(np.mean((x / largest) ** 2)))
+
+
+def _gap(node: Node) -> bool:
+    """Whether a node is data that holds NaN; infinity may be meant, as in a mask."""
+    return node.op is None and not node.requires_grad and bool(np.isnan(plain(node.data)).any())
 
 
 def _hidden_later(bad: Node, nodes: Sequence[Node]) -> bool:

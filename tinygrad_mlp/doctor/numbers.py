@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mlp.autodiff import pullback
+from tinygrad_mlp.data.inspection import unscaled
 from tinygrad_mlp.doctor.checks import rates
 from tinygrad_mlp.doctor.differences import wrong_rules, wrong_weights
 from tinygrad_mlp.doctor.flow import Flow
@@ -29,6 +30,9 @@ __all__ = ["gradients", "inputs", "units"]
 MANY = 16
 """Fewer samples say little about a unit."""
 
+STUCK = 0.98
+"""Where more of the outputs than this are flat, a layer is hardly trained."""
+
 EXCUSED = {"symmetric", "minimum", "cancelled", "dead-relu"}
 """Causes of a gradient of 0 that are no mistake, or are found by their own code."""
 
@@ -36,19 +40,12 @@ EXCUSED = {"symmetric", "minimum", "cancelled", "dead-relu"}
 def inputs(trial: Trial) -> Iterator[Finding]:
     """Inputs of a size that layers are made for; a note, since it is no mistake."""
     for array in trial.inputs_whole:
-        if array.dtype.kind != "f" or array.ndim != 2 or not array.size or not finite(array):
-            continue
-        spread = array.std(axis=0)
-        largest = float(np.abs(array).max())
-        seen = spread[spread > 0]
-        if largest > 20 or (seen.size and float(seen.max() / seen.min()) > 100):
+        found = unscaled(array)
+        if found is not None:
+            what, fix = found
             yield Finding(
-                "unscaled-inputs", "note", f"inputs reach {largest:.3g}, and their columns spread "
-                f"from {float(spread.min()):.2g} to {float(spread.max()):.2g}",
-                why="layers begin with weights for inputs of about 1",
-                fix="Use (x - x.mean(0)) / x.std(0)."
-                if spread.all()
-                else "Leave out columns that never change, then use (x - x.mean(0)) / x.std(0).",
+                "unscaled-inputs", "note", what,
+                why="layers begin with weights for inputs of about 1", fix=fix,
             )  # fmt: skip
 
 
@@ -64,8 +61,9 @@ def units(trial: Trial) -> Iterator[Finding]:
             share = float((_slope(node.op, node.values) < 0.04).mean())
             if share > 0.5:
                 yield Finding(
-                    "saturation", "note", f"{share:.0%} of the outputs of {path_of(node)}, {name}, "
-                    "are where it is flat", where=str(place(node.site) or ""),
+                    "saturation", "warning" if share > STUCK else "note",
+                    f"{share:.0%} of the outputs of {path_of(node)}, {name}, are where it is flat",
+                    where=str(place(node.site) or ""),
                     why="little of the gradient gets through",
                     fix="Scale its inputs or the weights before it down.",
                 )  # fmt: skip

@@ -112,7 +112,8 @@ class Report(Sequence[Finding]):
     def __str__(self) -> str:
         lines = [str(item) for item in (*self._findings, *self.notes)]
         if self.ok:
-            lines.insert(0, "nothing is wrong")
+            headline = "nothing is wrong for certain; worth a look:"
+            lines.insert(0, headline if self.notes else "nothing is wrong")
         else:
             lines.append(f"To silence: preflight(..., ignore={self.codes!r})")
         return "\n".join(lines)

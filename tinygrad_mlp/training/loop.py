@@ -21,7 +21,6 @@ from tinygrad_mlp.errors import CaptureError, ShapeError, UsageError
 from tinygrad_mlp.functional.comparing import of_data
 from tinygrad_mlp.nn import Module
 from tinygrad_mlp.optim import Optimizer, Schedule, clip_grad_norm_
-from tinygrad_mlp.origin import users_line
 from tinygrad_mlp.tensor import Tensor
 from tinygrad_mlp.training.callbacks import BestWeights, EarlyStopping, Scheduled
 from tinygrad_mlp.training.checkpoint import Checkpoint
@@ -33,6 +32,7 @@ from tinygrad_mlp.training.evaluation import (
     with_target,
 )
 from tinygrad_mlp.training.history import History
+from tinygrad_mlp.training.lost import warn_of_loss
 from tinygrad_mlp.training.progress import Progress
 from tinygrad_mlp.training.run import Run
 
@@ -153,16 +153,16 @@ def fit(
             lost = _train(
                 run, step, lambda: _validated(model, validation, loss, metrics), stop_on_nan
             )
-    if lost:
-        _warn_of_loss(run, lost)
+    if lost is not None:
+        warn_of_loss(run, *lost)
     return run.history
 
 
 def _train(
     run: Run, step: Step, validate: Callable[[], dict[str, float]], stop_on_nan: bool
-) -> int:
-    """The loop itself; gives the batch at which the loss was lost, or 0."""
-    lost = 0
+) -> tuple[tuple[Tensor, ...], int] | None:
+    """The loop itself; gives the batch at which the loss was lost, with its number, if it was."""
+    lost = None
     run.tell("begin")
     while run.epoch < run.epochs and not run.stopped:
         run.model.train()
@@ -171,10 +171,10 @@ def _train(
             error = step(*batch)
             run.took(error.item(), len(batch[-1]))
             if stop_on_nan and not math.isfinite(run.error):
-                lost = run.batch
+                lost = batch, run.batch
                 break
             run.tell("after")
-        if lost:
+        if lost is not None:
             run.history.append(loss=run.close_epoch())
             run.stop()
             break
@@ -188,25 +188,6 @@ def _train(
 def _quiet() -> dict[str, Any]:
     """NumPy's settings for the steps: no warnings; what the user lets raise goes on raising."""
     return {kind: "ignore" for kind, how in np.geterr().items() if how == "warn"}
-
-
-def _warn_of_loss(run: Run, batch: int) -> None:
-    """Say where the loss became infinite or no number, and what helps."""
-    rates = sorted({float(group.lr) for group in run.optimizer.groups if hasattr(group, "lr")})
-    at = f", with lr={', '.join(f'{rate:g}' for rate in rates)}" if rates else ""
-    if run.step == 1:
-        why = "no step had been made, so the data, the first weights or the loss are the cause"
-        fix = "tg.preflight(model, X, Y, loss) says which."
-    else:
-        why = "once it is no finite number, no step makes it smaller"
-        fix = f"Use lr={rates[0] / 10:g}" if len(rates) == 1 else "Divide the step size by 10"
-        fix += ", or clip_norm=1.0; in tg.detect_anomaly() the op that began it is named."
-    alarms.warn(
-        f"fit() stopped: the loss is {run.error} at epoch {run.epoch}, batch {batch}{at}",
-        where=users_line(),
-        why=why,
-        fix=fix,
-    )
 
 
 def _lost(error: Tensor) -> bool:
