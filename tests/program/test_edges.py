@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import tinygrad_mlp as tg
 from tinygrad_mlp import functional as F
 from tinygrad_mlp import nn, ops, optim
-from tinygrad_mlp.errors import UsageError
+from tinygrad_mlp.errors import IndexingError, UsageError
 
 
 def assert_equal(found, expected, tolerance=1e-12):
@@ -560,3 +560,51 @@ def test_parameters_of_another_dtype_or_shape(hidden, first):
             for name, p in model.named_parameters():
                 assert p.grad.dtype == dtype
                 np.testing.assert_allclose(p.data, twin[name] - 0.1 * p.grad, rtol=1e-5)
+
+
+class Words(nn.Module):
+    """Rows of a table, averaged, and classes of them."""
+
+    def __init__(self):
+        self.table, self.linear = nn.Embedding(7, 4, rng=0), nn.Linear(4, 3, rng=1)
+
+    def forward(self, x):
+        return self.linear(self.table(x).mean(axis=1))
+
+
+@pytest.mark.parametrize("wrong", [-1, 3, 99])
+@pytest.mark.parametrize("where", ["class", "row"])
+@pytest.mark.parametrize("scan", [False, True])
+def test_numbers_of_classes_and_rows_are_looked_at_in_every_call(wrong, where, scan):
+    model = Words()
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+
+    def step(x, y):
+        loss = F.cross_entropy(model(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    compiled = tg.compile(step)
+    x, y = np.arange(20).reshape(4, 5) % 7, np.array([0, 1, 2, 0])
+    for _ in range(4):
+        compiled(x, y)
+    bad_x, bad_y = x.copy(), y.copy()
+    if where == "class":
+        bad_y[2] = wrong
+    else:
+        bad_x[1, 2] = wrong if wrong != 3 else 7
+    before = [p.data.copy() for p in model.parameters()]
+    with pytest.raises(IndexingError) as eager:
+        step(tg.Tensor(bad_x), tg.Tensor(bad_y))
+    run = compiled.scan if scan else compiled
+    given = (np.stack([x, bad_x]), np.stack([y, bad_y])) if scan else (bad_x, bad_y)
+    with pytest.raises(IndexingError) as refused:
+        run(*given)
+    assert str(refused.value) == str(eager.value)
+    for p, data in zip(model.parameters(), before, strict=True):
+        assert_equal(p.data, data)
+    captures = compiled.captures
+    compiled(x, y)
+    assert compiled.captures == captures

@@ -7,14 +7,16 @@ target do not fit together.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from tinygrad_mlp.errors import ShapeError, UsageError
 from tinygrad_mlp.ops import Array
+from tinygrad_mlp.tensor import Tensor
 
-__all__ = ["REDUCTIONS", "compare", "no_reduction", "of_data", "pairs", "reduced"]
+__all__ = ["REDUCTIONS", "compare", "expect", "no_reduction", "of_data", "pairs", "reduced"]
 
 REDUCTIONS = ("mean", "sum", "none")
 
@@ -88,3 +90,17 @@ def of_data(error: ShapeError, name: str) -> ShapeError:
     )
     told.compared = error.compared
     return told
+
+
+def expect(x: Array, test: Callable[[Any], None]) -> None:
+    """Run a test on numbers that have to be right: now, and in every run of a compiled step.
+
+    Args:
+        x: An array, a tensor, or what stands for one while a step is captured.
+        test: Takes an array with entries, and raises where they are wrong.
+    """
+    known = x.data if isinstance(x, Tensor) else x
+    if not isinstance(known, np.ndarray):
+        getattr(known, "expect", str)(test)
+    elif known.size:
+        test(known)

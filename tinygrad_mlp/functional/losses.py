@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mlp.errors import DTypeError, IndexingError, ShapeError, UsageError
-from tinygrad_mlp.functional.comparing import compare, reduced
+from tinygrad_mlp.functional.comparing import compare, expect, reduced
 from tinygrad_mlp.ops import (
     Array,
     bce_with_logits,
@@ -233,8 +233,8 @@ def _check_classes(shape: tuple[int, ...], target: Array, axis: int) -> None:
             why="a class is a whole number",
             fix="Use target.astype(int), or probabilities for every class.",
         )
-    known = target.data if isinstance(target, Tensor) else target
-    if isinstance(known, np.ndarray) and known.size:  # values are unknown while a step is captured
+
+    def there_are_such(known: Any) -> None:
         for found in (known.min(), known.max()):
             if not 0 <= found < shape[axis]:
                 raise IndexingError(
@@ -242,3 +242,5 @@ def _check_classes(shape: tuple[int, ...], target: Array, axis: int) -> None:
                     why=f"axis {axis} counts {shape[axis]} classes, from 0 on",
                     fix=f"Number the classes 0 to {shape[axis] - 1}.",
                 )
+
+    expect(target, there_are_such)

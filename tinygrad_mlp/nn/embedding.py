@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mlp.errors import DTypeError, IndexingError
+from tinygrad_mlp.functional.comparing import expect
 from tinygrad_mlp.nn.init import Initialiser, Seed, beginning, counted, generator, normal
 from tinygrad_mlp.nn.module import Module
 from tinygrad_mlp.nn.parameter import Parameter
@@ -69,16 +70,18 @@ class Embedding(Module):
                 why="it looks up rows by whole numbers",
                 fix="Use x.astype(int).",
             )
-        numbers = index.data
-        if isinstance(numbers, np.ndarray) and numbers.size:
-            for found in (numbers.min(), numbers.max()):
-                if not 0 <= found < self.num_embeddings:
-                    raise IndexingError(
-                        f"{place_of(self)} has no row {found}",
-                        why=f"its rows are 0 to {self.num_embeddings - 1}",
-                        fix=f"Use Embedding({max(found, 0) + 1}, {self.embedding_dim}) or more.",
-                    )
+        expect(index, self._has)
         return self.weight[index]
+
+    def _has(self, numbers: Any) -> None:
+        """Refuse numbers of rows that there are not."""
+        for found in (numbers.min(), numbers.max()):
+            if not 0 <= found < self.num_embeddings:
+                raise IndexingError(
+                    f"{place_of(self)} has no row {found}",
+                    why=f"its rows are 0 to {self.num_embeddings - 1}",
+                    fix=f"Use Embedding({max(found, 0) + 1}, {self.embedding_dim}) or more.",
+                )
 
     def fitting(self, shapes: dict[str, tuple[int, ...]]) -> str | None:
         """The constructor call whose parameters have these shapes."""

@@ -10,17 +10,17 @@ the variables' reader, and all there is to capture.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
-from tinygrad_mlp.errors import CaptureError
+from tinygrad_mlp.errors import CaptureError, TinygradError
 from tinygrad_mlp.ops import READERS, Array, Attrs, Op, Operand
 from tinygrad_mlp.origin import Scope, Site, here, place, user_site
 
-__all__ = ["Cell", "Edge", "Equation", "Program", "Var", "computed", "evaluate"]
+__all__ = ["Cell", "Check", "Edge", "Equation", "Program", "Var", "computed", "evaluate"]
 
 
 class Var(Operand):
@@ -73,6 +73,23 @@ class Var(Operand):
 
     __bool__ = __float__ = __int__ = __index__ = __iter__ = __len__ = _decides
     __array__ = item = tolist = view = _decides  # type: ignore[assignment]
+
+    def expect(self, test: Callable[[Array], None]) -> None:
+        """Test the number that it was, and let every run test its own, if it is an input's."""
+        if not np.size(self.value):
+            return
+        test(np.asarray(self.value))
+        made = {id(e.output): e for e in self.program.equations}
+        x, path = self, []
+        while id(x) in made:
+            e = made[id(x)]
+            if e.op.name not in _VIEWS or len(e.inputs) != 1:
+                return
+            path.append(e)
+            x = e.inputs[0]
+        if any(x is v for v in self.program.inputs):
+            check = Check(x, tuple(path[::-1]), test, user_site(), here.scope)
+            self.program.checks.append(check)
 
     def copy(self) -> Var:
         """Itself: a variable is never written in place."""
@@ -154,6 +171,54 @@ class Cell:
 
 
 @dataclass(slots=True, eq=False)
+class Check:
+    """Something that an input has to be like, which was looked at while the step was recorded.
+
+    Attributes:
+        source: The input.
+        path: The equations from there to what is looked at: other shapes, or a part of it.
+        test: Takes an array, and raises where it is wrong.
+        site: The user's instruction that asked.
+        scope: The module call that asked.
+    """
+
+    source: Var
+    path: tuple[Equation, ...]
+    test: Callable[[Array], None]
+    site: Site = None
+    scope: Scope = None
+
+    def __call__(self, array: Array) -> None:
+        """Look at an array; what is raised is what the step itself would have raised there."""
+        for e in self.path:
+            array = e.op.forward(array, **e.attrs)
+        if not array.size:
+            return
+        try:
+            self.test(array)
+        except TinygradError:
+            outer, here.scope = here.scope, self.scope
+            try:
+                self.test(array)
+            except TinygradError as e:
+                where = str(place(self.site) or "")
+                raise type(e)(e.what, where=where, why=e.why, fix=e.fix) from None
+            finally:
+                here.scope = outer
+
+    def of_rows(self, arrays: Array) -> None:
+        """Look at one array for each step, and raise for the first that is wrong."""
+        if not self.path:
+            try:
+                return self.test(arrays) if arrays.size else None
+            except TinygradError:
+                pass
+        for array in arrays:
+            self(np.asarray(array))
+        return None
+
+
+@dataclass(slots=True, eq=False)
 class Program:
     """One training step, straight.
 
@@ -162,6 +227,7 @@ class Program:
         cells: The places it reads and writes.
         equations: What it computes, in order.
         outputs: What it returns: variables and constants.
+        checks: What its inputs have to be like.
         phase: The part of the step that is being recorded.
         edge: The rule that is being recorded.
         recording: Whether the recording is still going on.
@@ -171,6 +237,7 @@ class Program:
     cells: list[Cell] = field(default_factory=list)
     equations: list[Equation] = field(default_factory=list)
     outputs: list[Any] = field(default_factory=list)
+    checks: list[Check] = field(default_factory=list)
     phase: str = "forward"
     edge: Edge | None = None
     recording: bool = True
@@ -189,6 +256,11 @@ class Program:
     def results(self) -> list[Any]:
         """Everything that has to be known at the end: outputs and new contents of cells."""
         return [*self.outputs, *(cell.after for cell in self.writes)]
+
+    def checks_by_input(self) -> Iterator[tuple[int, Check]]:
+        """Each check, and the number of the input that it looks at."""
+        for check in self.checks:
+            yield next(i for i, v in enumerate(self.inputs) if v is check.source), check
 
     def with_equations(self, equations: list[Equation]) -> Program:
         """The same step computed by other equations, which define the same results."""
@@ -293,6 +365,7 @@ def _outline(value: Any) -> Any:
     return value
 
 
+_VIEWS = {"reshape", "transpose", "matrix_transpose", "getitem", "broadcast_to", "cast"}
 _ARITHMETIC = {"add", "sub", "mul", "div", "neg", "power", "constant_power"}
 
 

@@ -196,6 +196,8 @@ class Runner:
 
     def _in_turn(self, function: Callable[..., Any]) -> Callable[..., Any]:
         def alone(*arrays: Any) -> Any:
+            for i, check in self.program.checks_by_input():
+                check.of_rows(arrays[i])
             try:
                 self.turns.pop()
             except IndexError:
@@ -276,7 +278,7 @@ class Runner:
         ]
         parts = {
             f"def call({way_in.parameters}):": [
-                *unpack, *guard,
+                *unpack, *guard, *self._checks(names),
                 "try:", "    take()", "except IndexError:", "    wait()",
                 "try:",
                 *(f"    {line}" for line in [
@@ -293,6 +295,14 @@ class Runner:
         return "\n".join(
             line for head, body in parts.items() for line in (head, *(f"    {b}" for b in body))
         )
+
+    def _checks(self, names: list[str]) -> list[str]:
+        """Look at arguments as the step itself does, before anything is written."""
+        lines = []
+        for k, (i, check) in enumerate(self.program.checks_by_input()):
+            self.space[f"check_{k}"] = check
+            lines.append(f"check_{k}({names[i]})")
+        return lines
 
     def _run(self, given: list[str]) -> list[str]:
         """One step of what runs on what is given, as lines that leave its ``results``."""
