@@ -54,6 +54,25 @@ OPTIMISERS = {
     "adamw": lambda ps: optim.AdamW(ps, lr=0.01),
     "users_own": Momentum,
 }
+PENALTIES = {
+    "l1": lambda p: 0.01 * np.abs(p).sum(),
+    "l2": lambda p: 0.01 * (p * p).sum(),
+    "mean": lambda p: (p**2).mean(),
+    "tanh": lambda p: np.tanh(p).mean(),
+    "root": lambda p: np.sqrt(1.0 + p * p).mean(),
+    "largest": lambda p: 0.01 * p.max(),
+}
+RETURNED = {
+    "old": lambda p, y: p * 1.0,
+    "transposed": lambda p, y: p.T,
+    "entry": lambda p, y: p.reshape(-1)[0],
+    "single": lambda p, y: p.sum(keepdims=True).reshape(()),
+    "output": lambda p, y: y,
+    "row": lambda p, y: y[0],
+    "turned": lambda p, y: np.flip(y),
+    "product": lambda p, y: (y * 0.1 + 1.0).prod(),
+    "greatest": lambda p, y: y.max(),
+}
 LOSSES = ("mse", "mse_sum", "l1", "huber", "bce", "logits", "cross_entropy")
 
 
@@ -70,6 +89,8 @@ class Recipe:
     clip: str
     batch: int
     dtype: str
+    penalty: str = ""
+    returned: tuple[str, ...] = ()
 
     def cook(self):
         return Dish(self)
@@ -103,7 +124,15 @@ class Dish:
         self.optimizer = OPTIMISERS[recipe.optimiser](self.model.parameters())
 
     def step(self, x, y):
-        loss = self.loss_fn(self.model(x), y)
+        recipe, parameters = self.recipe, list(self.model.parameters())
+        output = self.model(x)
+        loss = self.loss_fn(output, y)
+        if recipe.penalty:
+            loss = loss + sum(PENALTIES[recipe.penalty](p) for p in parameters)
+        more = [
+            RETURNED[name](parameters[-1 - i % len(parameters)], output)
+            for i, name in enumerate(recipe.returned)
+        ]
         self.optimizer.zero_grad()
         loss.backward()
         if self.recipe.clip == "norm":
@@ -111,7 +140,7 @@ class Dish:
         elif self.recipe.clip == "value":
             optim.clip_grad_value_(self.model.parameters(), 0.1)
         self.optimizer.step()
-        return loss
+        return (loss, *more) if more else loss
 
     def eager(self, x, y):
         return self.step(tg.Tensor(x), tg.Tensor(y))
@@ -135,8 +164,14 @@ class Dish:
 
 
 @st.composite
-def recipes(draw, dtypes=("float64",), optimisers=tuple(OPTIMISERS), between=tuple(BETWEEN)):
-    """Draw a recipe.
+def recipes(
+    draw,
+    dtypes=("float64",),
+    optimisers=tuple(OPTIMISERS),
+    between=tuple(BETWEEN),
+    more=False,
+):
+    """Draw a recipe; with `more`, steps with penalties that return several things.
 
     Normalised over two numbers, everything is ±1 and its gradient nothing but rounding errors,
     which adaptive methods blow up; so widths and the batches of a batch norm begin at 3.
@@ -154,4 +189,6 @@ def recipes(draw, dtypes=("float64",), optimisers=tuple(OPTIMISERS), between=tup
         draw(st.sampled_from(("", "norm", "value"))),
         draw(st.integers(3 if "batch_norm" in kinds else 1, 5)),
         draw(st.sampled_from(dtypes)),
+        draw(st.sampled_from(("", *PENALTIES))) if more else "",
+        tuple(draw(st.lists(st.sampled_from(list(RETURNED)), max_size=3))) if more else (),
     )

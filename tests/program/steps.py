@@ -15,6 +15,11 @@ def assert_same_bits(a, b):
     assert a.tobytes() == b.tobytes(), f"differ by up to {np.abs(a - b).max()}"
 
 
+def several(results):
+    """What a step returns, as a tuple of arrays."""
+    return tuple(t.data for t in (results if isinstance(results, tuple) else (results,)))
+
+
 class Training:
     """A model with its loss, optimiser and data."""
 
@@ -59,9 +64,9 @@ def source_step(compiled):
     function = built(source)
 
     def step(*arrays):
-        loss, state = function(*arrays, *map(held, source.arguments))
+        results, state = function(*arrays, *map(held, source.arguments))
         for cell, content in zip(source.results, state, strict=True):
             setattr(cell.owner, cell.slot, content)
-        return tg.Tensor(loss)
+        return tg.Tensor(results) if source.single else tuple(map(tg.Tensor, results))
 
     return step
