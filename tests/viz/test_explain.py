@@ -372,3 +372,52 @@ def test_an_old_graph_is_told_with_the_weights_that_it_used():
     loss.backward()
     assert np.array_equal(weight.grad, gradient)
     assert told() == before
+
+
+# ------------------------------------------------------------------ what is given
+
+
+def given(text):
+    return text[text.index("Given") : text.index("Forward")]
+
+
+def test_the_story_begins_with_everything_that_is_needed_to_recompute_it():
+    graph = network()
+    text = given(tg.explain(graph.root, wrt=graph.wrt).text)
+    names = [line.split("=")[0].strip() for line in text.splitlines() if "  = " in line]
+    assert names == ["x", "W₀", "b₀", "W₂", "b₂", "target"]
+    small = tg.Tensor(np.linspace(0, 1, 10).reshape(5, 2), requires_grad=True, name="w")
+    story = tg.explain((small * np.arange(2.0)).sum(), wrt=small)
+    assert "const  = [0, 1]   (shape 2)" in given(story.text)
+    for form in (story.text, story.markdown, story.latex, story.html):
+        assert not re.search(r"…|dots", form), "ten numbers are few"
+    large = tg.explain((weight(np.zeros((40, 30)), "w") ** 2).sum()).text
+    assert len(given(large)) < 300
+    assert "(shape 40×30)" in given(large)
+
+
+def test_what_another_branch_computed_is_given_too():
+    w, v = weight(2.0, "w"), weight(3.0, "v")
+    other = np.exp(v)
+    other.name = "other"
+    assert "other  = 20.09" in given(tg.explain(w * other, wrt=w).text)
+    assert "Forward" not in tg.explain(w, wrt=w).text
+
+
+def test_many_given_values_are_told_in_part():
+    total = weight(0.0, "w")
+    for k in range(100):
+        total = total + weight(float(k), f"v{k}")
+    assert len(given(tg.explain(total).text).splitlines()) < 70
+
+
+def test_a_gradient_that_goes_on_as_it_came_is_printed_once():
+    a, b = weight([1.0, 2.0], "a"), weight([3.0, 4.0], "b")
+    text = tg.explain(((a + b) * np.array([5.0, 6.0])).sum(), wrt=a).text
+    step = text[text.index("add (") : text.index("Paths")]
+    assert step.count("[5, 6]") == 1
+
+
+def test_brackets_stand_still_unless_they_are_told_to_grow():
+    assert mathml("(x)^2").count('<mo stretchy="false">') == 2
+    assert mathml(r"\left(x\right)").count('<mo stretchy="true">') == 2

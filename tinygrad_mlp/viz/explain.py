@@ -82,9 +82,12 @@ def explain(
     =====================
     loss is computed from w (scalar) by 1 op. 2 paths reach w; they add.
     <BLANKLINE>
+    Given
+    -----
+       w  = 3
+    <BLANKLINE>
     Forward
     -------
-          w  = 3
        loss  = w w
              = 9   (scalar)
     <BLANKLINE>
@@ -113,7 +116,8 @@ def explain(
     paths = find_paths(what, wrt, nodes) if wrt is not None else None
     hooked = [step.name for step in backward if isinstance(step, HookStep)]
     blocks: list[Block] = [*_opening(wrt, forward, paths, words)]
-    blocks += _forward(forward, targets if wrt is not None else [], words)
+    blocks += _given(forward, [wrt] if wrt is not None else [], words)
+    blocks += _forward(forward, words)
     blocks += _backward(summarised(backward, depth), words)
     if paths is not None and wrt is not what:
         blocks += _paths(paths, words, hooked)
@@ -196,16 +200,49 @@ def _opening(
     )
 
 
-def _forward(
-    forward: Sequence[ForwardStep], given: Sequence[Tensor], words: Words
+def _given(
+    forward: Sequence[ForwardStep], targets: Sequence[Tensor], words: Words
 ) -> Iterator[Block]:
-    yield Heading(2, "Forward")
-    used = held([*given, *(step.node for step in forward)])
-    rows = [Row(words.symbol(words.known[x.birth]), words.value(used[x.birth])) for x in given]
-    shown, left_out = _middle(list(forward))
+    """Everything that the told ops read and none of them made, so that all can be recomputed."""
+    yield Heading(2, "Given")
     if meanings := words.meanings(forward):
         legend: list[Inline] = [part for meaning in meanings for part in (", ", *meaning)]
         yield Say((*legend[1:], "."))
+    used = held([*targets, *(step.node for step in forward)])
+    known = {step.node.birth for step in forward}
+    rows = []
+    for name, birth, value in _read(_middle(list(forward))[0], targets):
+        if birth not in known:
+            remark = shape_remark(np.shape(value)) if np.ndim(value) else ""
+            rows.append(Row(words.symbol(name or words.known[birth]),
+                            words.value(used.get(birth, value)), "=", remark))  # fmt: skip
+            known |= {birth} if birth else set()
+    shown, left_out = _middle(rows)
+    if left_out:
+        gap = Row(Math("…", r"\ldots"), Math("", ""), "=", f"{left_out} more")
+        shown.insert(STEPS // 2, gap)
+    yield Formulas(tuple(shown))
+
+
+def _read(
+    forward: Sequence[ForwardStep], targets: Sequence[Tensor]
+) -> Iterator[tuple[str, int, Array]]:
+    """The name, the birth (0 for a plain array) and the value of all that is read, in order."""
+    for step in forward:
+        node = step.node
+        for x, name, value in zip(node.inputs, step.operands, node.values[1:], strict=True):
+            if name is not None:
+                yield name, 0 if x is None else x.birth, value
+    for x in targets:
+        yield "", x.birth, x.data
+
+
+def _forward(forward: Sequence[ForwardStep], words: Words) -> Iterator[Block]:
+    if not forward:
+        return
+    yield Heading(2, "Forward")
+    rows = []
+    shown, left_out = _middle(list(forward))
     for k, step in enumerate(shown):
         if left_out and k == STEPS // 2:
             rows.append(Row(Math("…", r"\ldots"), Math("", ""), "=", plural(left_out, "more op")))
@@ -264,9 +301,11 @@ def _edge(step: BackwardStep, number: int, words: Words) -> Iterator[Block]:
                 f"g = ∂{words.root}/∂{step.name}")]  # fmt: skip
     if step.contribution.ndim or step.upstream.ndim:
         rows.append(Row(Math("", ""), words.shapes(step), "=", "shapes"))
-    if numbers := words.numbers(step):
+    contribution = words.value(step.contribution)
+    numbers = words.numbers(step)
+    if numbers and numbers.text != contribution.text:  # a rule of g alone has nothing to add
         rows.append(Row(Math("", ""), numbers))
-    rows.append(Row(Math("", ""), words.value(step.contribution)))
+    rows.append(Row(Math("", ""), contribution))
     if step.part > 1:
         rows.append(Row(words.partial(step.x_name), words.value(step.total), "=", "so far"))
     yield Formulas(tuple(rows))

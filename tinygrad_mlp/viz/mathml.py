@@ -35,13 +35,21 @@ _OPERATORS = {
     "rceil": "⌉", "backslash": "\\", "sim": "~", "hookleftarrow": "↵", "star": "⋆", "ast": "∗",
     "in": "∈", "bmod": "mod", "colon": ":",
 }  # fmt: skip
+_STIFF = frozenset("()[]{}|‖⌊⌋⌈⌉")  # brackets, which grow between \left and \right only
+
+
+def _operator(sign: str) -> str:
+    stiff = ' stretchy="false"' if sign in _STIFF else ""
+    return f"<mo{stiff}>{html.escape(sign)}</mo>"
+
+
 _BIG = {"sum": "∑", "prod": "∏", "int": "∫"}
 _SPACES = {",": "0.17em", ":": "0.22em", ";": "0.28em", " ": "0.25em", "quad": "1em",
            "qquad": "2em", "!": "-0.17em"}  # fmt: skip
 _SIMPLE = {
     **{word: f"<mi>{word}</mi>" for word in _FUNCTIONS},
     **{word: f"<mi>{sign}</mi>" for word, sign in _IDENTIFIERS.items()},
-    **{word: f"<mo>{html.escape(sign)}</mo>" for word, sign in _OPERATORS.items()},
+    **{word: _operator(sign) for word, sign in _OPERATORS.items()},
     **{word: f"<mo>{sign}</mo>" for word, sign in _BIG.items()},
     **{word: f'<mspace width="{wide}"/>' for word, wide in _SPACES.items()},
 }
@@ -134,7 +142,7 @@ def _character(c: str, latex: str, open_groups: list[_Group]) -> None:
         first = not items or isinstance(items[-1], _Mark) or items[-1].startswith("<mo")
         items.append(f"<mo{PREFIX if first else ''}>−</mo>")
     else:
-        items.append(f"<mo>{html.escape(c)}</mo>")
+        items.append(_operator(c))
 
 
 def _command(word: str, latex: str, position: int, open_groups: list[_Group]) -> int:
@@ -172,7 +180,7 @@ def _sign(sign: str) -> str:
     """A backslash and a sign: a space, an escaped character, or a double bar."""
     if sign in _SPACES:
         return f'<mspace width="{_SPACES[sign]}"/>'
-    return f"<mo>{html.escape(_OPERATORS.get(sign, sign))}</mo>"
+    return _operator(_OPERATORS.get(sign, sign))
 
 
 def _bracket(latex: str, position: int) -> tuple[int, str]:

@@ -23,10 +23,8 @@ from tinygrad_mlp.viz.labels import number, numbers, shape_text
 
 __all__ = ["Words", "difference_quotients", "hooks_of", "latex_numbers", "tex"]
 
-MOST = 16
-"""So many numbers of an array are written."""
-SIDE = 5
-"""A matrix of up to so many rows and columns is set as one."""
+MOST = 25
+"""So many numbers of an array are written; of more, those at the ends."""
 
 _TEX = {"−": "-", "×": r"\times ", "…": r"\ldots ", "∂": r"\partial ", "‖": r"\|", "·": r"\cdot ",
         "²": "^{2}", "∞": r"\infty ", "←": r"\leftarrow ", "↵": r"\hookleftarrow "}  # fmt: skip
@@ -50,22 +48,23 @@ def latex_numbers(array: Array, digits: int = 4) -> str:
         shape = tex(shape_text(array.shape))
         return rf"\left[{shape}\right]"
     table = array.reshape(1, -1) if array.ndim == 1 else array
+    side = MOST if array.size <= MOST else 5
     # The row that stands for those left out: dots below each other, and across where both are.
-    gap = " & ".join(r"\ddots" if x is None else r"\vdots" for x in _ends(list(table.T)))
+    gap = " & ".join(r"\ddots" if x is None else r"\vdots" for x in _ends(list(table.T), side))
     rows = r" \\ ".join(
-        gap if row is None else _latex_row(row, digits) for row in _ends(list(table))
+        gap if row is None else _latex_row(row, digits, side) for row in _ends(list(table), side)
     )
     return rf"\begin{{pmatrix}}{rows}\end{{pmatrix}}"
 
 
-def _latex_row(row: Array, digits: int) -> str:
-    cells = _ends(list(row))
+def _latex_row(row: Array, digits: int, side: int) -> str:
+    cells = _ends(list(row), side)
     return " & ".join(r"\cdots" if x is None else _latex_number(x, digits) for x in cells)
 
 
-def _ends(items: list[Array]) -> list[Array | None]:
-    """All of a few, else the first and the last with a gap between."""
-    return items if len(items) <= SIDE else [*items[:2], None, items[-1]]
+def _ends(items: list[Array], side: int) -> list[Array | None]:
+    """All of up to `side`, else the first and the last with a gap between."""
+    return items if len(items) <= side else [*items[:2], None, items[-1]]
 
 
 def _latex_number(x: Array, digits: int) -> str:
@@ -162,6 +161,8 @@ class Words:
         if step.local is None:
             return rule
         product = self.product((step.upstream, step.local))
+        if rule.text == self.value(step.contribution).text:  # g came through as it was
+            return product
         return Math(f"{rule.text} = {product.text}", f"{rule.latex} = {product.latex}")
 
     def _written(self, array: Array) -> Symbol:
