@@ -322,7 +322,7 @@ def test_with_an_empty_path_everything_works_but_png(tmp_path):
         timeout=120,
     )
     assert run.returncode == 0, run.stderr
-    for way in ("graphviz.org", 'pip install "tinygrad-mlp[render]"', 'save("graph.svg")'):
+    for way in ("graphviz.org", "-m pip install", '[render]"', 'save("graph.svg")'):
         assert way in run.stdout
     assert len(list(tmp_path.iterdir())) == 9
 
@@ -391,3 +391,20 @@ def test_a_parameter_outside_its_frame_has_a_letter_in_formulas():
     text = tg.draw(loss).text
     assert "= W₀²" in text
     assert "0.weight  1×2" in text
+
+
+def test_a_shared_layer_is_listed_under_each_of_its_names():
+    layer = nn.Linear(2, 2, rng=0)
+    html = nn.Sequential(layer, nn.Tanh(), layer)._repr_html_()
+    assert html.count("weight 2×2, bias 2") == 2
+    assert html.count(">6</td>") == 3
+
+
+def test_a_picture_says_what_its_signs_mean():
+    w = weight(np.ones((3, 3)), "w")
+    y = (w * 2.0).sum()
+    for text in (tg.draw(y).svg, tg.draw(y).source, str(tg.draw(y))):
+        assert "mean |x|: how large" in text
+        assert "‖∂‖:" not in text
+    y.backward()
+    assert "‖∂‖: the norm of the gradient" in tg.draw(y).svg

@@ -185,8 +185,26 @@ def test_the_player_says_once_which_parameter_a_letter_stands_for():
     player = tg.player(network().root)
     said = [beat.say for beat in player.scenes[0].beats]
     assert sum("W₀ is 0.weight (5×2), b₀ is 0.bias (5)." in say for say in said) == 1
-    assert "linear = x W₀ᵀ + b₀ is" in said[0]
+    assert "linear = x W₀ᵀ + b₀ has mean |x|" in said[0]
     assert any("∂loss/∂W₀ = gᵀ x" in say for say in said)
     boxes = player.data["scenes"][0]["boxes"].values()
     facts = [fact for box in boxes for fact in box["facts"]]
     assert ("op", "linear of x, 0.weight, 0.bias") in facts
+
+
+def test_a_norm_says_of_what_and_signs_are_explained_where_they_are_used():
+    player = tg.player(network().root)
+    numbers = " ".join(beat.numbers for beat in player.scenes[0].beats)
+    assert "give 5×2: ‖∂W₀‖ 0.0" in numbers
+    assert "‖g‖" not in player.html
+    assert "mean |x|: how large the entries are on average; ‖∂‖: the norm" in player.html
+    assert "the norm of the gradient" not in tg.player(paths().root).html
+
+
+def test_up_to_six_numbers_are_shown_as_they_are():
+    w = weight([1.0, 2.0, 3.0, 4.0, 5.0, 6.25], "w")
+    say = tg.player((w * 2.0).sum()).scenes[0].beats[0].say
+    assert say == "Forward: mul = w · 2 is [2, 4, 6, 8, 10, 12.5] (6)."
+    assert "6.25]" in tg.draw(w * 2.0).svg
+    say = tg.player((weight(np.ones(7), "w") * 2.0).sum()).scenes[0].beats[0].say
+    assert say == "Forward: mul = w · 2 has mean |x| 2 (7)."

@@ -52,7 +52,11 @@ def tensor_html(tensor: Any) -> str:
     if tensor.op is not None:
         facts.append(f"made by {tensor.op.name}")
     if tensor.requires_grad:
-        shown = NOT_YET if tensor.grad is None else gradient_text(np.asarray(tensor.grad))[0]
+        shown = (
+            NOT_YET
+            if tensor.grad is None
+            else gradient_text(np.asarray(tensor.grad), sign="of norm")[0]
+        )
         facts.append(f"gradient {shown}")
     name = clean(tensor.name) if tensor.name else "Tensor"
     parts = [f"<p><strong>{html.escape(name)}</strong> {html.escape(', '.join(facts))}</p>"]
@@ -70,7 +74,7 @@ def tensor_html(tensor: Any) -> str:
 def module_html(module: Any) -> str:
     """A module: every module in it with its parameters, their shapes and counts."""
     rows = []
-    for path, inner in module.named_modules():
+    for path, inner in module.named_modules(remove_duplicate=False):
         own = {
             name.rpartition(".")[2]: p for name, p in inner.named_parameters() if "." not in name
         }
@@ -84,7 +88,15 @@ def module_html(module: Any) -> str:
             f"<td style='text-align:left'>{html.escape(clean(listing, 120))}</td>"
             f"<td style='text-align:right'>{thousands(count)}</td></tr>"
         )
-    heads = "".join(f"<th>{h}</th>" for h in ("path", "class", "parameters of its own", "in all"))
+    heads = "".join(
+        f"<th style='text-align:{side}'>{head}</th>"
+        for head, side in (
+            ("path", "left"),
+            ("class", "left"),
+            ("parameters", "left"),
+            ("total", "right"),
+        )
+    )
     return f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
 
 

@@ -11,7 +11,7 @@ import html
 import shutil
 from typing import Any
 
-from tinygrad_mlp.errors import MissingExtraError
+from tinygrad_mlp.errors import MissingExtraError, install
 from tinygrad_mlp.viz.model import Kind, Node, Picture
 
 __all__ = ["dot_source", "render"]
@@ -38,7 +38,9 @@ def dot_source(picture: Picture, *, down: bool = False) -> str:
             "rankdir": "TB" if down else "LR",
             "fontname": "Helvetica",
             "fontsize": "10",
-            "label": graphviz.escape("\n".join(filter(None, (picture.note, picture.legend)))),
+            "label": graphviz.escape(
+                "\n".join(filter(None, (picture.note, picture.legend, *picture.signs)))
+            ),
             "tooltip": graphviz.escape(picture.title),
         },
         node_attr={"fontname": "Helvetica", "fontsize": "11", "style": "filled", "margin": "0.12"},
@@ -116,7 +118,7 @@ def render(source: str, kind: str) -> bytes:
             f"{kind.upper()} pictures are made by Graphviz, which is not here",
             why="neither the program dot nor the Python package pygraphviz was found",
             fix="Three ways out: install Graphviz (https://graphviz.org/download, or "
-            'apt install graphviz), or pip install "tinygrad-mlp[render]", or '
+            f"apt install graphviz), or {install('render')}, or "
             'save("graph.svg"), which needs nothing.',
         ) from None
     graph = pygraphviz.AGraph(string=source)

@@ -15,9 +15,13 @@ from tinygrad_mlp.ops import Array
 
 __all__ = [
     "FEW",
+    "MEAN",
+    "NORM",
     "NOT_YET",
+    "SIGNS",
     "clean",
     "elide",
+    "gradient_line",
     "gradient_text",
     "number",
     "numbers",
@@ -33,8 +37,17 @@ __all__ = [
 NOT_YET = "not computed yet"
 """What stands in the place of a gradient before backward has run: never a 0."""
 
-FEW = 4
+FEW = 6
 """So many numbers are shown in full."""
+
+MEAN, NORM = "mean |x|", "‖∂‖"
+"""Of more numbers one is shown: of a value, and of a gradient."""
+
+SIGNS = {
+    MEAN: f"{MEAN}: how large the entries are on average",
+    NORM: f"{NORM}: the norm of the gradient, the root of the sum of its squares",
+}
+"""What the signs mean."""
 
 
 def number(x: Any, digits: int = 4) -> str:
@@ -45,6 +58,8 @@ def number(x: Any, digits: int = 4) -> str:
     """
     if isinstance(x, bool | np.bool_):
         return str(bool(x))
+    if isinstance(x, int | np.integer):
+        return str(x).replace("-", "−")
     return f"{x + 0:.{digits}g}".replace("-", "−")  # -0.0 + 0 is 0.0
 
 
@@ -102,36 +117,49 @@ def _non_finite(array: Array) -> str:
     return " and ".join(f"{n} of {array.size} {what}" for what, n in bad.items() if n)
 
 
-def value_text(array: Array, few: int = FEW) -> tuple[str, bool]:
-    """What to say of a value, and whether it is alarming; `few` numbers are shown in full.
+def value_text(array: Array, digits: int | None = None) -> tuple[str, bool]:
+    """What to say of a value, and whether it is alarming.
+
+    `digits` are written of each number; by default four, or three if there are more than four.
 
     >>> value_text(np.array([1.0, 2.0])), value_text(np.eye(3))
     (('[1, 2]', False), ('mean |x| 0.3333', False))
     >>> value_text(np.array([np.nan] + [1.0] * 7))
     ('1 of 8 nan', True)
     """
-    return _summary(np.asarray(array), few, "mean |x| ", lambda a: np.abs(a).mean())
+    return _summary(np.asarray(array), digits, MEAN, lambda a: np.abs(a).mean())
 
 
-def gradient_text(array: Array, few: int = FEW) -> tuple[str, bool]:
-    """What to say of a gradient, and whether it is alarming; `few` numbers are shown in full.
+def gradient_text(array: Array, digits: int | None = None, *, sign: str = NORM) -> tuple[str, bool]:
+    """What to say of a gradient, and whether it is alarming; `digits` as in `value_text`.
 
-    >>> gradient_text(np.full((3, 3), 2.0))
-    ('‖g‖ 6', False)
+    `sign` stands before the norm, which is shown of many numbers.
+
+    >>> gradient_text(np.full((3, 3), 2.0)), gradient_text(np.full((3, 3), 2.0), sign="‖∂W‖")
+    (('‖∂‖ 6', False), ('‖∂W‖ 6', False))
     """
-    return _summary(np.asarray(array), few, "‖g‖ ", lambda a: np.sqrt((a * a).sum()))
+    return _summary(np.asarray(array), digits, sign, lambda a: np.sqrt((a * a).sum()))
 
 
-def _summary(array: Array, few: int, title: str, measure: Any) -> tuple[str, bool]:
+def gradient_line(text: str) -> str:
+    """The line of a gradient in a box: it says that it is one.
+
+    >>> gradient_line("0.5"), gradient_line("‖∂‖ 6")
+    ('∂ 0.5', '‖∂‖ 6')
+    """
+    return text if text.startswith(NORM) else f"∂ {text}"
+
+
+def _summary(array: Array, digits: int | None, title: str, measure: Any) -> tuple[str, bool]:
     wrong = _non_finite(array)
-    if array.size <= few:
-        return numbers(array), bool(wrong)
+    if array.size <= FEW:
+        return numbers(array, digits=digits or (4 if array.size <= 4 else 3)), bool(wrong)
     if wrong:
         return wrong, True
     if array.dtype.kind == "b":
         return f"{int(array.sum())} of {array.size} true", False
     with np.errstate(all="ignore"):
-        return title + number(measure(array.astype(float))), False
+        return f"{title} {number(measure(array.astype(float)))}", False
 
 
 def thousands(n: int) -> str:

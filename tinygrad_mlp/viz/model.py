@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from tinygrad_mlp.viz.labels import SIGNS, gradient_line
+
 __all__ = ["Edge", "Group", "Kind", "Node", "Picture"]
 
 
@@ -83,7 +85,7 @@ class Node:
         """What stands under the title: (role, text) pairs, in order."""
         parts = [("formula", self.formula), ("value", self.value)]
         if self.gradient:
-            parts.append(("gradient", f"∂ {self.gradient}"))
+            parts.append(("gradient", gradient_line(self.gradient)))
         return tuple((role, text) for role, text in parts if text)
 
     @property
@@ -155,3 +157,13 @@ class Picture:
     groups: tuple[Group, ...] = ()
     note: str = ""
     legend: str = ""
+
+    @property
+    def signs(self) -> tuple[str, ...]:
+        """What the signs mean that stand in boxes, one line each."""
+        texts = [text for node in self.nodes for text in (node.value, node.gradient)]
+        return tuple(
+            meaning
+            for sign, meaning in SIGNS.items()
+            if any(text.startswith(sign) for text in texts)
+        )

@@ -27,18 +27,20 @@ from tinygrad_mlp.viz.assets import asset
 from tinygrad_mlp.viz.browser import show
 from tinygrad_mlp.viz.drawing import result_of
 from tinygrad_mlp.viz.heat import table
-from tinygrad_mlp.viz.labels import gradient_text, number, numbers, plural
+from tinygrad_mlp.viz.labels import SIGNS, gradient_line, gradient_text, number, numbers, plural
 from tinygrad_mlp.viz.mathml import formula
 from tinygrad_mlp.viz.model import Kind
 from tinygrad_mlp.viz.paths import find_paths
 from tinygrad_mlp.viz.scenes import Scene, scenes_of
-from tinygrad_mlp.viz.svg import as_image, stylesheet, svg
+from tinygrad_mlp.viz.svg import as_image, place, stylesheet, svg
 from tinygrad_mlp.viz.telling import Beat, Trace, facts_of, trace_of
 from tinygrad_mlp.viz.wording import hooks_of
 
 __all__ = ["Player", "player"]
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+AROUND, STAGE = 590, 430
+"""In a notebook: how tall all that surrounds the picture is, and how tall the picture at most."""
 PATHS = 2_000
 """Paths of parameters are listed in graphs of up to so many nodes."""
 
@@ -104,6 +106,7 @@ class Player:
             "last": str(len(self.scenes[0].beats) - 1),
             "stages": "\n".join(stages),
             "neurons": self._neurons(),
+            "signs": self._signs(),
             "tables": "\n".join(_table(scene, k) for k, scene in enumerate(self.scenes)),
             "data": as_json(self.data),
             "script": script,
@@ -134,6 +137,12 @@ class Player:
         network = dataclasses.replace(self.network, legend=legend)
         picture = without_style(neuron_pictures.network_svg(network))
         return f'<div class="scene" data-scene="neurons" hidden>{picture}</div>'
+
+    def _signs(self) -> str:
+        """What the signs in boxes and sentences mean, as a paragraph."""
+        used = {sign for scene in self.scenes for sign in scene.picture.signs}
+        meanings = "; ".join(meaning for meaning in SIGNS.values() if meaning in used)
+        return f'<p class="keys">{html.escape(meanings)}.</p>' if meanings else ""
 
     @cached_property
     def data(self) -> dict[str, Any]:
@@ -200,7 +209,7 @@ class Player:
             lines = []
             for path in paths.listed if not hooked else ():
                 trail = " ← ".join(trace.named[node.birth] for node in path.nodes)
-                gives = gradient_text(path.contribution)[0]
+                gives = gradient_text(path.contribution, sign="norm")[0]
                 if path.factors is not None:
                     product = trace.words.product(path.factors).text
                     gives = f"{product} = {number(path.contribution.item())}"
@@ -239,10 +248,12 @@ class Player:
     def _repr_mimebundle_(self, **_options: Any) -> dict[str, str]:
         """What a notebook shows: the page in a frame, and a picture where frames are stripped."""
         page = html.escape(self.html, quote=True)
-        image = as_image(svg(self.scenes[0].picture), self.title)
+        picture = self.scenes[0].picture
+        image = as_image(svg(picture), self.title)
+        tall = AROUND + round(min(place(picture).height, STAGE))
         return {
             "text/html": (
-                f'<iframe sandbox="allow-scripts" srcdoc="{page}" width="100%" height="720" '
+                f'<iframe sandbox="allow-scripts" srcdoc="{page}" width="100%" height="{tall}" '
                 f'style="border:1px solid #8b95a1;border-radius:8px" '
                 f'title="{html.escape(self.title)}"></iframe>\n'
                 f"<details><summary>The graph as a picture</summary>{image}</details>"
@@ -267,14 +278,14 @@ def without_style(picture: str) -> str:
 
 def _beat(beat: Beat) -> dict[str, Any]:
     total = beat.total
-    text, loud = ("", False) if total is None else gradient_text(total, 1)
+    text, loud = ("", False) if total is None else gradient_text(total)
     return {
         "phase": beat.phase,
         "at": beat.at,
         "to": beat.to,
         "edge": beat.edge,
         "alone": beat.alone,
-        "total": text,
+        "total": gradient_line(text),
         "loud": loud,
         "numbers": "" if total is None else numbers(total, 16),
         "map": None if total is None or total.size < 2 else table(total),

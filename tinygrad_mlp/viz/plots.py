@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from tinygrad_mlp.autodiff import no_grad
-from tinygrad_mlp.errors import MissingExtraError, ShapeError, UsageError
+from tinygrad_mlp.errors import MissingExtraError, ShapeError, UsageError, install
 from tinygrad_mlp.ops import Array
 from tinygrad_mlp.tensor import Tensor
 from tinygrad_mlp.viz.choice import check_choice
@@ -36,7 +36,7 @@ def _axes(ax: Any) -> Any:
     except ImportError:
         raise MissingExtraError(
             "plots are drawn by matplotlib, which is not installed",
-            fix='pip install "tinygrad-mlp[plot]". A History shows its curve without it.',
+            fix=f"{install('plot')}. A History shows its curve without it.",
         ) from None
     import matplotlib as mpl
 

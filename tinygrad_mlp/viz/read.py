@@ -23,7 +23,6 @@ from tinygrad_mlp.viz.fold import Depth, Unit, plan
 from tinygrad_mlp.viz.frames import Frames, calls_around, module_title, without_lonely
 from tinygrad_mlp.viz.heat import table_size
 from tinygrad_mlp.viz.labels import (
-    FEW,
     NOT_YET,
     clean,
     elide,
@@ -108,11 +107,6 @@ class Show:
     shapes: bool = True
     totals: Mapping[int, Any] | None = None
     heat: bool = False
-
-    @property
-    def few(self) -> int:
-        """So many numbers are shown in full; beside a map, fewer."""
-        return 1 if self.heat else FEW
 
 
 def read_keyed(
@@ -211,7 +205,7 @@ def _box(unit: Unit, key: str, group: str | None, reading: _Reading) -> Node:
         kind = Kind.OUTPUT
     if unit.kind == "leaf" and node.requires_grad and node.op is None:
         kind = Kind.PARAMETER
-    text, loud = value_text(reading.values.get(node.birth, node.data), reading.show.few)
+    text, loud = value_text(reading.values.get(node.birth, node.data))
     gradient, louder = _gradient(node, reading.show)
     title, subtitle, written = name, "" if node.op is None else node.op.name, ""
     if unit.kind == "op":
@@ -267,7 +261,7 @@ def _gradient(node: Tensor, show: Show) -> tuple[str, bool]:
     gradient = node.grad if show.totals is None else show.totals.get(node.birth)
     if gradient is None:
         return NOT_YET, False
-    return gradient_text(gradient.data if _is_node(gradient) else gradient, show.few)
+    return gradient_text(gradient.data if _is_node(gradient) else gradient)
 
 
 def _is_node(x: Any) -> bool:
@@ -319,7 +313,7 @@ def _constants(unit: Unit, start: int, reading: _Reading) -> list[Node]:
             kind=Kind.INPUT,
             title="const",
             shape=shape_text(array.shape) if reading.show.shapes else "",
-            value=value_text(array, reading.show.few)[0] if reading.show.values else "",
+            value=value_text(array)[0] if reading.show.values else "",
             facts=(("operand", str(i)),),
         )
         for k, (i, array) in enumerate(arrays)

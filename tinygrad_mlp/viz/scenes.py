@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from tinygrad_mlp.graph import Node as Tensor
 from tinygrad_mlp.steps import SeedStep
 from tinygrad_mlp.viz.fold import chain_of
-from tinygrad_mlp.viz.labels import gradient_text
+from tinygrad_mlp.viz.labels import gradient_line, gradient_text
 from tinygrad_mlp.viz.model import Kind, Picture
 from tinygrad_mlp.viz.read import Show, read_keyed
 from tinygrad_mlp.viz.telling import Beat, Trace, arrivals, backward_beats, forward_beats
@@ -115,7 +115,7 @@ def _with_space(picture: Picture, beats: Sequence[Beat]) -> Picture:
     widest: dict[str, str] = {}
     for beat in beats:
         if beat.to is not None and beat.total is not None:
-            text = f"∂ {gradient_text(beat.total, 1)[0]}"
+            text = gradient_line(gradient_text(beat.total)[0])
             widest[beat.to] = max(widest.get(beat.to, ""), text, key=len)
     boxes = (replace(box, reserve=widest.get(box.key, "")) for box in picture.nodes)
     return replace(picture, nodes=tuple(boxes))

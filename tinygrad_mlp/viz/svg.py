@@ -125,7 +125,10 @@ def svg(
     layout = layout or place(picture, down=down)
     parts = list(_parts(picture, layout, down=down, interactive=interactive))
     wide, tall = layout.width, layout.height
-    for role, text in (("note", picture.note), ("legend", picture.legend)):
+    below = [("note", picture.note), ("legend", picture.legend)]
+    if not interactive:  # the player says it once, beside all of its pictures
+        below += [("note", sign) for sign in picture.signs]
+    for role, text in below:
         if not text:
             continue
         x = SWATCH if role == "legend" else 0.0

@@ -27,7 +27,7 @@ from tinygrad_mlp.steps import (
     operand_names,
 )
 from tinygrad_mlp.viz.document import Math
-from tinygrad_mlp.viz.labels import clean, gradient_text, plural, shape_text, value_text
+from tinygrad_mlp.viz.labels import FEW, clean, gradient_text, plural, shape_text, value_text
 from tinygrad_mlp.viz.model import Kind, Picture
 from tinygrad_mlp.viz.wording import Words
 
@@ -102,21 +102,23 @@ def forward_beats(
         key = keys[step.node.birth]
         many[key] = many.get(key, 0) + 1
     told: set[str] = set()
+    words = trace.words
     for step in steps:
         key = keys[step.node.birth]
         if last[key] is not step:
             continue
         shape = shape_text(step.value.shape)
-        shown = value_text(step.value)[0]
+        shown = value_text(step.value, words.digits)[0]
         if many[key] == 1:
-            formula = trace.words.formula(step.formula)
-            say = f"Forward: {step.name} = {formula.text} is {shown}"
+            formula = words.formula(step.formula)
+            verb = "is" if step.value.size <= FEW else "has"
+            say = f"Forward: {step.name} = {formula.text} {verb} {shown}"
             say += "." if not step.value.ndim else f" ({shape})."
-            meanings = [(math.text, what) for math, what in trace.words.meanings([step])]
+            meanings = [(math.text, what) for math, what in words.meanings([step])]
             new = [f"{letter}{what}" for letter, what in meanings if letter not in told]
             told |= {letter for letter, _ in meanings}
             say += f" {', '.join(new)}." if new else ""
-            left = trace.words.name(step.node)
+            left = words.name(step.node)
             formula = Math(f"{left.text} = {formula.text}", f"{left.latex} = {formula.latex}")
             yield Beat(phase="forward", at=key, say=say, formula=formula, numbers=shown)
         else:
@@ -142,7 +144,7 @@ def arrivals(
             to=keys[trace.root.birth],
             say=f"Backward begins: the gradient of {name} by itself is {start}.",
             formula=Math(f"{partial.text} = {value.text}", f"{partial.latex} = {value.latex}"),
-            numbers=gradient_text(seed)[0],
+            numbers=_size(seed, name),
             total=seed,
         )
         return
@@ -159,8 +161,8 @@ def arrivals(
                 at=keys[node.birth],
                 to=keys[node.birth],
                 say=f"From outside the gradient of {trace.named[node.birth]} arrives: "
-                f"{gradient_text(total)[0]}.",
-                numbers=gradient_text(total)[0],
+                f"{_size(total, trace.named[node.birth])}.",
+                numbers=_size(total, trace.named[node.birth]),
                 total=total,
             )
 
@@ -248,7 +250,7 @@ def _hook(words: Words, step: HookStep, key: str) -> Beat:
         to=key,
         say=f"A hook of {step.name} changes its gradient.",
         formula=Math(f"{left.text} = {right.text}", f"{left.latex} = {right.latex}"),
-        numbers=f"before {gradient_text(step.before)[0]}, now {gradient_text(step.total)[0]}",
+        numbers=f"before {_size(step.before, step.name)}, now {_size(step.total, step.name)}",
         total=step.total,
     )
 
@@ -274,16 +276,23 @@ def _say(trace: Trace, step: BackwardStep, formula: Math | None, *, part: int, p
 def _numbers(words: Words, step: BackwardStep, flow: _Flow, total: Array, part: int) -> str:
     """Scalars as a product; tensors by their shapes, for no matrix has one slope."""
     local = step.local if len(flow.steps) == 1 else None
+    name = words.symbol(step.x_name).text
+    sent = _size(flow.contribution, name, whole=step.parts == len(flow.steps))
     if local is not None:
         product = words.product((step.upstream, local))
         text = f"upstream × local = {product.text} = {words.value(flow.contribution).text}"
     elif len(flow.steps) == 1:
         shapes = words.shapes(step).text
         text = f"shapes {shapes} give {shape_text(flow.contribution.shape)}: "
-        text += gradient_text(flow.contribution)[0]
+        text += sent
     else:
-        text = f"contribution {gradient_text(flow.contribution)[0]}"
-    return text + (f"; the sum is now {gradient_text(total)[0]}" if part else "")
+        text = f"contribution {sent}"
+    return text + (f"; the sum is now {_size(total, name)}" if part else "")
+
+
+def _size(gradient: Array, of: str, *, whole: bool = True) -> str:
+    """The gradient of a tensor, or a part of it, in short."""
+    return gradient_text(gradient, 4, sign=f"‖∂{of}‖" if whole else "norm")[0]
 
 
 def facts_of(node: Tensor, named: Mapping[int, str]) -> list[tuple[str, str]]:

@@ -59,7 +59,7 @@ def text_tree(picture: Picture) -> str:
                     below + ("   " if last else "│  "),
                 )
             )
-    lines += [f"({text})" for text in (picture.note, picture.legend) if text]
+    lines += [f"({text})" for text in (picture.note, picture.legend, *picture.signs) if text]
     return "\n".join(lines)
 
 

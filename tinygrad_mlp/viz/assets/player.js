@@ -70,7 +70,7 @@
       const text = node.querySelector(".gradient");
       if (gradient) {
         heat(node, "gradient", gradient.map);
-        if (text) text.textContent = `∂ ${gradient.total}`;
+        if (text) text.textContent = gradient.total;
       }
     });
     stage.edges.forEach((edge, k) => {
