@@ -74,12 +74,12 @@ def learn_to_add(out: Path, epochs: int = 50, seed: int = 0) -> tg.History:
     # Everything that can be seen can be saved.
     network = tg.draw(model, sample, level="neurons")
     files: dict[str, tuple[Any, str]] = {
-        "graph.svg": (graph, "the graph of one sample, with every value and gradient"),
+        "graph.svg": (graph, "one sample in the untrained network: every value and gradient"),
         "graph.dot": (graph, "the same for Graphviz"),
-        "player.html": (player, "forward and backward, to step through in a browser"),
+        "player.html": (player, "the same, forward and backward, to step through in a browser"),
         "network.svg": (network, "the trained network: circles are neurons, lines are weights"),
         "untrained.svg": (untrained, "… and as it was before training"),
-        "chain_rule.txt": (chain_rule, "how one weight moves the loss, step by step in numbers"),
+        "chain_rule.txt": (chain_rule, "how a weight of the untrained network moves the loss"),
         "chain_rule.md": (chain_rule, "the same in Markdown"),
         "chain_rule.html": (chain_rule, "… as a page"),
         "chain_rule.tex": (chain_rule, "… in LaTeX"),
