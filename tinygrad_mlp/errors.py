@@ -34,6 +34,7 @@ The tree::
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -55,6 +56,7 @@ __all__ = [
     "UnsupportedError",
     "UsageError",
     "aligned",
+    "install",
     "message",
 ]
 
@@ -197,6 +199,20 @@ class DataError(TinygradError, ValueError):
 
 class MissingExtraError(TinygradError, ImportError):
     """An optional dependency is not installed; the message names the extra."""
+
+
+def install(extra: str) -> str:
+    """The command that installs an extra for the Python that is running.
+
+    >>> "-m pip install" in install("jax"), "[jax]" in install("jax")
+    (True, True)
+    """
+    from pathlib import Path  # 4 ms that only an error needs
+
+    root = Path(__file__).parent.parent
+    checkout = (root / "pyproject.toml").is_file()  # then there may be no other source of it
+    what = f'-e "{root}[{extra}]"' if checkout else f'"tinygrad-mlp[{extra}]"'
+    return f"{sys.executable} -m pip install {what}"
 
 
 class TrainingWarning(UserWarning):

@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mlp.errors import MissingExtraError, StateError, UsageError
+from tinygrad_mlp.errors import MissingExtraError, StateError, UsageError, install
 from tinygrad_mlp.ops import Array
 from tinygrad_mlp.tensor import Tensor
 
@@ -52,6 +52,7 @@ def save(
     Raises:
         UsageError: For another ending, or values that are no arrays of numbers.
         MissingExtraError: For ``.safetensors`` without the library.
+        FileNotFoundError: If the folder does not exist.
 
     >>> import tempfile
     >>> from tinygrad_mlp import nn
@@ -172,7 +173,7 @@ def _library() -> Any:
         raise MissingExtraError(
             "safetensors is not installed",
             why="it reads and writes .safetensors files",
-            fix='pip install "tinygrad-mlp[safetensors]", or use a name that ends in .npz.',
+            fix=f"{install('safetensors')}, or use a name that ends in .npz.",
         ) from error
     return safetensors.numpy
 
@@ -237,6 +238,14 @@ def _from_npy(name: str, raw: bytes) -> Array:
 
 def _replace(path: Path, raw: bytes) -> None:
     """Put `raw` in the place of the file in one step: there is the old file, then the new."""
+    if not path.parent.is_dir():
+        raise FileNotFoundError(
+            message(
+                f"there is no folder {str(path.parent)!r} to save {path.name!r} in",
+                where=locate(),
+                fix=f"Make it: pathlib.Path({str(path.parent)!r}).mkdir(parents=True).",
+            )
+        )
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tinygrad_mlp.errors import MissingExtraError
+from tinygrad_mlp.errors import MissingExtraError, install
 from tinygrad_mlp.ops import Array
 
 __all__ = ["digits"]
@@ -28,7 +28,7 @@ def digits() -> tuple[Array, Array]:
     except ImportError as error:
         raise MissingExtraError(
             "the digits come with scikit-learn, which is not installed",
-            fix='pip install "tinygrad-mlp[examples]"',
+            fix=install("examples"),
         ) from error
     X, Y = load_digits(return_X_y=True)
     return np.asarray(X, np.float64) / 16, np.asarray(Y)

@@ -61,7 +61,9 @@ contract = Op(
     "einsum",
     lambda *xs, subscripts: np.einsum(subscripts, *xs, optimize=True),
     each=contract_rule,
-    notation=Notation("einsum(<subscripts>; <*>)", r"\operatorname{einsum}\left(<*>\right)"),
+    notation=Notation(
+        "einsum(<subscripts>; <*>)", r"\operatorname{einsum}\left(\text{<subscripts>};\; <*>\right)"
+    ),
     domain=Domain(
         case=lambda pick: pick(
             (

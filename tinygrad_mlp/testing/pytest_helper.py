@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tinygrad_mlp.errors import MissingExtraError
+from tinygrad_mlp.errors import MissingExtraError, install
 from tinygrad_mlp.ops import Op, differentiable_ops
 
 __all__ = ["each_op"]
@@ -30,7 +30,7 @@ def each_op(*ops: Op) -> Any:
     except ImportError as error:
         raise MissingExtraError(
             "each_op() needs pytest, which is not installed",
-            fix="pip install 'tinygrad-mlp[test]'",
+            fix=install("test"),
         ) from error
     return pytest.mark.parametrize(
         "op", list(ops) or list(differentiable_ops()), ids=lambda op: str(op.name)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from tinygrad_mlp.errors import MissingExtraError
+from tinygrad_mlp.errors import MissingExtraError, install
 from tinygrad_mlp.ops import Array, Op
 from tinygrad_mlp.ops.domain import Domain
 from tinygrad_mlp.tensor import Tensor
@@ -51,7 +51,7 @@ def hypothesis() -> Any:
         raise MissingExtraError(
             "drawing inputs needs hypothesis, which is not installed",
             why=str(error),
-            fix="pip install 'tinygrad-mlp[test]'",
+            fix=install("test"),
         ) from error
     return hypothesis
 

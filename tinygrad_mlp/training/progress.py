@@ -30,7 +30,7 @@ class Progress(Callback):
     def begin(self, run: Run) -> None:
         """Show the bar."""
         if self.shown:
-            from tqdm.auto import tqdm
+            from tqdm import tqdm
 
             self._bar = tqdm(total=self.total, unit="step", dynamic_ncols=True)
 
