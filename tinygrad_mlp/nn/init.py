@@ -18,9 +18,7 @@ from tinygrad_mlp.ops import Array
 __all__ = [
     "Initialiser",
     "Seed",
-    "beginning",
     "constant",
-    "counted",
     "fans",
     "generator",
     "kaiming_normal",
