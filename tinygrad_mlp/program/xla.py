@@ -7,21 +7,21 @@ is made for it.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from tinygrad_mlp.errors import CaptureError, MissingExtraError, ShapeError
+from tinygrad_mlp.errors import CaptureError, MissingExtraError, ShapeError, install
 from tinygrad_mlp.ops import Array
 from tinygrad_mlp.program.arguments import Given
 from tinygrad_mlp.program.guards import Fact, checker
 from tinygrad_mlp.program.ir import Program
 from tinygrad_mlp.program.memory import lives_on
 from tinygrad_mlp.program.runner import StaleError
-from tinygrad_mlp.program.tracing import given_cells, pure
+from tinygrad_mlp.program.tracing import given_cells, native, pure
 from tinygrad_mlp.tensor import Tensor
-from tinygrad_mlp.writes import last_write, time_of_latest
 
 __all__ = ["XlaStep", "import_jax"]
 
@@ -38,7 +38,7 @@ def import_jax() -> Any:
         raise MissingExtraError(
             'compile(backend="jax") needs JAX, which is not installed',
             why=str(error),
-            fix="pip install 'tinygrad-mlp[jax]'",
+            fix=install("jax"),
         ) from error
     return jax
 
@@ -92,14 +92,28 @@ class XlaStep:
         self._place(devices)
         self._step = jax.jit(function, donate_argnums=0)
         self._scan = jax.jit(scan, donate_argnums=0)
-        self._held: list[Any] = []  # what each cell showed, when, and its array on the devices
+        # What each cell shows, a copy of it, and the array on the devices that it is a copy of.
+        self._held: list[tuple[Array, Array, Any]] = []
+        self._lock = threading.Lock()
+        self._try()
+
+    def _try(self) -> None:
+        """Trace the program once, so that what JAX cannot say is said before anything has changed.
+
+        Raises:
+            CaptureError: If JAX cannot say all of it.
+        """
+        inputs = [np.zeros(v.shape, native(v.dtype)) for v in self.program.inputs]
+        drawn = [np.zeros(e.output.shape, e.output.dtype) for e in self.draws]
+        with _x64(self.jax):
+            self._step.eval_shape(self._state(), inputs, self._numbers(), drawn)
 
     @property
     def forms(self) -> dict[str, str]:
         """What runs, as JAX's own printer writes it."""
-        arrays = [np.zeros(v.shape, v.dtype) for v in self.program.inputs]
+        arrays = [np.zeros(v.shape, native(v.dtype)) for v in self.program.inputs]
         with _x64(self.jax):
-            drawn = [np.zeros(e.output.shape) for e in self.draws]
+            drawn = [np.zeros(e.output.shape, e.output.dtype) for e in self.draws]
             text = self.jax.make_jaxpr(self._function)(
                 self._state(), arrays, self._numbers(), drawn
             )
@@ -143,7 +157,7 @@ class XlaStep:
 
     def run(self, given: Given) -> Any:
         """One step."""
-        return self.call(*given.values)
+        return self._run([*given.values])
 
     def call(self, *arguments: Any, **named: Any) -> Any:
         """One step, if the arguments fit."""
@@ -152,30 +166,47 @@ class XlaStep:
         arrays = [x._data if isinstance(x, Tensor) and x.op is None else x for x in arguments]
         if not self.fits(*arrays):
             return self.slow(*arguments)
-        with _x64(self.jax):
+        try:
+            return self._run(arrays)
+        except StaleError:
+            return self.slow(*arguments)
+
+    def _run(self, arrays: list[Array]) -> Any:
+        with self._lock, _x64(self.jax):
             inputs = [self._put(a, self.parts if a.ndim else self.whole) for a in arrays]
+            state = self._state()
             drawn = [self._put(d, self.whole) for d in self._draw()]
-            outputs, state = self._step(self._state(), inputs, self._numbers(), drawn)
-            self._fetch(*outputs, *state)
-            self._keep(state)
-            results = [Tensor(np.asarray(o)) for o in outputs]
+            outputs = self._done(self._step, state, inputs, drawn)
+        results = [Tensor(o) for o in outputs]
         return results[0] if self.single else tuple(results)
 
     def scan(self, *arrays: Array) -> list[Array]:
         """A step for each entry along the first axis of every array: one call."""
-        with _x64(self.jax):
+        with self._lock, _x64(self.jax):
             inputs = [
                 self._put(a, self.parts_of_scan if a.ndim > 1 else self.whole) for a in arrays
             ]
+            state = self._state()
             each = [self._draw() for _ in range(len(arrays[0]))]
             drawn = [self._put(np.stack(d), self.whole) for d in zip(*each, strict=True)]
-            outputs, state = self._scan(self._state(), inputs, self._numbers(), drawn)
-            self._fetch(*outputs, *state)
-            self._keep(state)
-            return [np.asarray(o) for o in outputs]
+            return self._done(self._scan, state, inputs, drawn)
+
+    def _done(self, function: Any, state: list[Any], inputs: Any, drawn: Any) -> list[Array]:
+        """Run it, keep the new state and give the results.
+
+        The memory of the old state is given away. So it is forgotten first: if the call is
+        interrupted, what the tensors show is what the next step begins with.
+        """
+        self._held = []
+        outputs, state = function(state, inputs, self._numbers(), drawn)
+        self._fetch(*outputs, *state)
+        self._keep(state)
+        return [np.asarray(o) for o in outputs]
 
     def _put(self, array: Array, sharding: Any) -> Any:
         """An array on its devices; without a sharding JAX takes it from here by itself."""
+        if isinstance(array, np.ndarray) and not array.dtype.isnative:
+            array = array.astype(native(array.dtype))
         return array if sharding is None else self.jax.device_put(array, sharding)
 
     def _fetch(self, *arrays: Any) -> None:
@@ -195,26 +226,28 @@ class XlaStep:
         return drawn
 
     def _state(self) -> list[Any]:
-        """The state on the devices, with whatever was assigned from outside since."""
-        known = self._held or [(None, 0, None)] * len(self.living)
+        """The state on the devices, with whatever was assigned or written from outside since."""
+        known = self._held or [(None, None, None)] * len(self.living)
         state = []
-        for cell, (shown, when, there) in zip(self.living, known, strict=True):
+        for cell, (shown, copy, there) in zip(self.living, known, strict=True):
             now = cell.owner._data if cell.slot == "data" else cell.owner._grad
             if now is None:
-                now = np.zeros(cell.after.shape, cell.after.dtype)
-            elif now.shape != cell.after.shape or now.dtype != cell.after.dtype:
+                now = np.zeros(cell.after.shape, native(cell.after.dtype))
+            elif now.shape != cell.after.shape or native(now.dtype) != native(cell.after.dtype):
                 raise StaleError
-            untouched = now is shown and last_write(now).time <= when
+            untouched = now is shown and _same_bits(now, copy)
             state.append(there if untouched else self._put(np.array(now), self.whole))
         return state
 
     def _keep(self, state: list[Any]) -> None:
         """Show the new state, as copies: the devices' own memory is given away to the next step."""
-        self._held = []
+        held = []
         for cell, there in zip(self.living, state, strict=True):
-            shown = np.array(there)
+            copy = np.array(there)
+            shown = copy.copy()
             setattr(cell.owner, "_data" if cell.slot == "data" else "_grad", shown)
-            self._held.append((shown, time_of_latest(), there))
+            held.append((shown, copy, there))
+        self._held = held
         for cell in self.program.writes:
             if not lives_on(cell):
                 content = cell.after if cell.after is None else np.array(cell.after)
@@ -226,6 +259,12 @@ class XlaStep:
             value = getattr(cell.owner, cell.slot)
             values.append(self._put(value, self.whole) if isinstance(value, np.ndarray) else value)
         return values
+
+
+def _same_bits(a: Array, b: Array) -> bool:
+    """Whether two arrays that lie in order in memory hold the same, NaN and signs of zeros too."""
+    whole = f"u{a.dtype.itemsize}"
+    return np.array_equal(a.view(whole), b.view(whole))
 
 
 def _x64(jax: Any) -> Any:

@@ -10,7 +10,7 @@ import ctypes
 from functools import lru_cache
 from typing import Any
 
-from tinygrad_mlp.errors import MissingExtraError
+from tinygrad_mlp.errors import MissingExtraError, install
 from tinygrad_mlp.program.native import cache
 
 __all__ = ["Library", "compiled", "import_llvm", "vector_bytes"]
@@ -28,7 +28,7 @@ def import_llvm() -> Any:
         raise MissingExtraError(
             'compile(backend="native") needs llvmlite, which is not installed',
             why=str(error),
-            fix="pip install 'tinygrad-mlp[native]'",
+            fix=install("native"),
         ) from error
     return llvm
 
