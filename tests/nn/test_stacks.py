@@ -224,3 +224,26 @@ def test_constant_zeros_and_ones_and_vectors_without_fans():
     assert nn.init.ones()((2,), rng).tolist() == [1, 1]
     with pytest.raises(ShapeError, match="no fan-in"):
         nn.init.xavier_normal()((3,), rng)
+
+
+def test_classes_need_more_than_one_output():
+    for prediction, wrong in ((np.zeros((4, 1)), [0, 1, 2, 1]), (np.zeros(1), 2)):
+        with pytest.raises(IndexingError, match="one output per sample") as error:
+            nn.CrossEntropyLoss()(prediction, np.array(wrong))
+        assert "as many outputs as there are classes" in str(error.value)
+        assert "BCEWithLogitsLoss()" in str(error.value)
+        assert "0 to 0" not in str(error.value)
+        assert error.value.__suppress_context__
+
+
+@pytest.mark.parametrize("loss", [nn.MSELoss, nn.L1Loss, nn.HuberLoss])
+def test_classes_for_a_loss_of_distances(loss):
+    with pytest.raises(ShapeError) as error:
+        loss()(np.zeros((4, 3)), np.array([0, 2, 1, 1]))
+    assert "For classes use nn.CrossEntropyLoss(), or the target np.eye(3)[y];" in str(error.value)
+    assert "broadcast" not in str(error.value)
+    with pytest.raises(ShapeError, match=r"np.eye\(3\)\[y.astype\(int\)\]"):
+        loss()(np.zeros((4, 3)), np.array([0.0, 2.0, 1.0, 1.0]))
+    for other in ([0, 3, 1, 1], [0, -1, 1, 1], [0.5, 1, 1, 1], [np.nan, 1, 1, 1], [0, 1]):
+        with pytest.raises(ShapeError, match=r"Give a target of shape \(4, 3\)"):
+            loss()(np.zeros((4, 3)), np.array(other))

@@ -14,7 +14,14 @@ import pytest
 
 import tinygrad_mlp as tg
 from tinygrad_mlp import Tensor, data, nn, optim
-from tinygrad_mlp.errors import CaptureError, DataError, ShapeError, TrainingWarning, UsageError
+from tinygrad_mlp.errors import (
+    CaptureError,
+    DataError,
+    GraphError,
+    ShapeError,
+    TrainingWarning,
+    UsageError,
+)
 from tinygrad_mlp.training import (
     BestWeights,
     Callback,
@@ -548,6 +555,49 @@ class Spoil(Callback):
     def epoch(self, run):
         if run.epoch == 2:
             self.loader.dataset.arrays = (self.other, *self.loader.dataset.arrays[1:])
+
+
+@pytest.mark.parametrize("options", [{}, {"compile": "numpy"}])
+def test_the_optimiser_of_another_model_is_found_out(options):
+    with pytest.raises(UsageError, match=r"none of the parameters of this Seq.*Make it anew"):
+        fit(nn.Sequential(nn.Linear(1, 1)), (X, Y), loss=nn.MSELoss(),
+            optimizer=optim.SGD(nn.Linear(1, 1).parameters(), lr=0.1), **options)  # fmt: skip
+
+
+def test_a_step_without_gradients_is_not_said_to_be_of_another_model():
+    net = model()
+    with pytest.raises(GraphError, match="none of the"):
+        fit(net, (X, Y), loss=lambda p, t: tg.Tensor(1.0, requires_grad=True) * 2,
+            optimizer=optim.SGD(net.parameters(), lr=0.1))  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"loss": "mse"}, r"the loss is the text 'mse'.*Pass nn.MSELoss\(\)"),
+        ({"loss": "binary_crossentropy"}, r"Pass nn.BCEWithLogitsLoss\(\)"),
+        ({"loss": nn.L1Loss}, r"the loss is the class L1Loss.*Write L1Loss\(\)"),
+        ({"loss": None}, "the loss is of type NoneType"),
+        ({"metrics": ["accuracy"]}, r"the text 'accuracy'.*Write metrics=\[training.accuracy\]"),
+        ({"metrics": "r2"}, r"the text 'r2'.*Write metrics=\[training.r2\]"),
+        ({"metrics": r2}, r"metrics is r2 itself.*metrics=\[r2\], in a list"),
+        ({"metrics": {"score": 1}}, "a metric is of type int"),
+        ({"metrics": 1}, "a metric is of type int"),
+        ({"validation": 0.3}, r"validation=0.3.*data.split\(X, Y, validation=0.3, rng=0\)"),
+        ({"validation": True}, r"data.split\(X, Y, validation=0.2, rng=0\)"),
+    ],
+)
+def test_what_is_written_as_elsewhere_is_refused_with_the_line_to_write(options, text):
+    with pytest.raises(UsageError, match=text):
+        run(**{"validation": (X, Y), **options})
+
+
+def test_inputs_and_targets_are_passed_together():
+    net = model()
+    with pytest.raises(UsageError, match=r"Write fit\(model, \(X, Y\), loss=…, optimizer=…\)"):
+        fit(net, X, Y, loss=nn.MSELoss(), optimizer=optim.SGD(net.parameters(), lr=0.1))
+    with pytest.raises(UsageError, match="the loss is of type ndarray"):
+        evaluate(net, X, Y, nn.MSELoss())
 
 
 def test_a_loss_that_is_no_number_from_the_first_step_is_no_matter_of_the_rate():

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mlp import functional as F
-from tinygrad_mlp.errors import ShapeError, UsageError
+from tinygrad_mlp.errors import IndexingError, ShapeError, UsageError
 from tinygrad_mlp.functional.comparing import REDUCTIONS, compare, reduced
 from tinygrad_mlp.nn.loss import Loss
 from tinygrad_mlp.nn.parameter import Buffer
@@ -208,6 +208,10 @@ class CrossEntropyLoss(_OfClasses):
             if t.shape != p.shape or t.dtype.kind == "f":
                 raise
             return self.forward(p, t.astype(p.dtype))  # one-hot rows of whole numbers
+        except IndexingError as error:
+            if p.shape[0 if p.ndim == 1 else 1] > 1:
+                raise
+            raise _one_class(error) from None
 
 
 class NLLLoss(_OfClasses):
@@ -284,6 +288,16 @@ class KLDivLoss(Loss):
         if self.reduction == "batchmean":
             return losses.sum() / len(losses)  # type: ignore[no-any-return]
         return reduced(losses, self.reduction)  # type: ignore[no-any-return]
+
+
+def _one_class(error: IndexingError) -> IndexingError:
+    """The error for a class that cannot be, where the model gives one number per sample."""
+    return IndexingError(
+        f"{error.what.replace('cross_entropy', 'CrossEntropyLoss')} and one output per sample",
+        why="it takes one output for each class, and a softmax over one is always 1",
+        fix="Give the last layer as many outputs as there are classes; or, for two classes, use "
+        "BCEWithLogitsLoss() with y.reshape(-1, 1).",
+    )
 
 
 def _classes(target: Any) -> Tensor:

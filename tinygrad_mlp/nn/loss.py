@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from tinygrad_mlp import functional as F
 from tinygrad_mlp.errors import ShapeError, UsageError
 from tinygrad_mlp.functional.comparing import REDUCTIONS, no_reduction, pairs
@@ -62,14 +64,15 @@ class Loss(Module):
 
     def _of(self, function: Any, prediction: Any, target: Any, **options: Any) -> Any:
         """The function of two tensors; where their shapes differ, the error is this loss's."""
+        p = prediction if isinstance(prediction, Tensor) else astensor(prediction)
+        t = target if isinstance(target, Tensor) else astensor(target)
         try:
-            p = prediction if isinstance(prediction, Tensor) else astensor(prediction)
-            t = target if isinstance(target, Tensor) else astensor(target)
             return function(p, t, reduction=self.reduction, **options)
         except ShapeError as error:
             if error.compared is None:
                 raise
-            raise pairs(self.short, *error.compared) from None
+            refusal = pairs(self.short, *error.compared)
+            raise _of_classes(refusal, t.data) or refusal from None
 
     def _explained(self, error: Exception, given: int) -> Exception | None:
         if given == 2 or not isinstance(error, TypeError):
@@ -197,6 +200,24 @@ class SmoothL1Loss(_Distance):
             F.huber_loss, prediction, target, delta=self.beta, broadcast=self.broadcast
         )
         return huber / self.beta  # type: ignore[no-any-return]
+
+
+def _of_classes(error: ShapeError, target: Any) -> ShapeError | None:
+    """The error for a target that holds a class number where a number per output is compared."""
+    p, t = error.compared or ((), ())
+    if not (len(p) == 2 and p[1] > 1 and t == p[:1] and isinstance(target, np.ndarray)):
+        return None
+    if not (((target >= 0) & (target < p[1])).all() and (target == target.astype(int)).all()):
+        return None
+    index = "y" if target.dtype.kind in "iu" else "y.astype(int)"
+    told = ShapeError(
+        error.what,
+        why="whole numbers below the number of outputs look like classes",
+        fix=f"For classes use nn.CrossEntropyLoss(), or the target np.eye({p[1]})[{index}]; "
+        f"else give {p[1]} numbers per sample.",
+    )
+    told.compared = error.compared
+    return told
 
 
 def _distance(name: str, value: float) -> float:

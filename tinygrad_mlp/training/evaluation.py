@@ -11,11 +11,12 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from tinygrad_mlp.data import ArrayDataset, DataLoader
-from tinygrad_mlp.errors import DataError, ShapeError
+from tinygrad_mlp.errors import DataError, ShapeError, UsageError
 from tinygrad_mlp.functional.comparing import of_data
 from tinygrad_mlp.nn import Module
 from tinygrad_mlp.ops import Array
 from tinygrad_mlp.tensor import Tensor
+from tinygrad_mlp.training.asked import check_loss, check_metric
 
 __all__ = ["Metrics", "compared", "evaluate", "named_metrics", "predict", "with_target"]
 
@@ -73,6 +74,7 @@ def evaluate(
     >>> evaluate(nn.Identity(), (X, X), nn.MSELoss(), [r2])
     {'loss': 0.0, 'r2': 1.0}
     """
+    check_loss(loss)
     loader = data if isinstance(data, DataLoader) else DataLoader(data, AT_ONCE)
     predictions, targets = [], []
     with model.evaluating():
@@ -107,6 +109,14 @@ def with_target(batch: tuple[Any, ...]) -> tuple[Any, ...]:
 
 def named_metrics(metrics: Metrics) -> dict[str, Metric]:
     """Metrics by name; without one, by the name of the function."""
+    given: Any = metrics
+    if callable(given):
+        name = getattr(given, "__name__", "metric")
+        raise UsageError(f"metrics is {name} itself", fix=f"Write metrics=[{name}], in a list.")
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        check_metric(given)
+    for metric in metrics.values() if isinstance(metrics, Mapping) else metrics:
+        check_metric(metric)
     if isinstance(metrics, Mapping):
         return dict(metrics)
     return {getattr(metric, "__name__", repr(metric)): metric for metric in metrics}

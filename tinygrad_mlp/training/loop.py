@@ -17,11 +17,12 @@ import numpy as np
 
 from tinygrad_mlp import alarms, cells
 from tinygrad_mlp.data import DataLoader
-from tinygrad_mlp.errors import CaptureError, ShapeError, UsageError
+from tinygrad_mlp.errors import CaptureError, GraphError, ShapeError, UsageError
 from tinygrad_mlp.functional.comparing import of_data
 from tinygrad_mlp.nn import Module
 from tinygrad_mlp.optim import Optimizer, Schedule, clip_grad_norm_
 from tinygrad_mlp.tensor import Tensor
+from tinygrad_mlp.training.asked import check
 from tinygrad_mlp.training.callbacks import BestWeights, EarlyStopping, Scheduled
 from tinygrad_mlp.training.checkpoint import Checkpoint
 from tinygrad_mlp.training.evaluation import (
@@ -45,7 +46,7 @@ Loss: TypeAlias = Callable[[Any, Any], Any]
 def fit(
     model: Module,
     data: Any,
-    *,
+    *wrong: Any,
     loss: Loss,
     optimizer: Optimizer,
     epochs: int = 1,
@@ -117,13 +118,7 @@ def fit(
     >>> fit(model, (X, 2 * X), loss=nn.MSELoss(), optimizer=optimizer, epochs=10)
     History(10 epochs: loss 0.01847 → 0.0001556)
     """
-    if not hasattr(optimizer, "groups"):
-        given = getattr(optimizer, "__name__", None)  # of a class, which is not yet an optimiser
-        raise UsageError(
-            f"fit() got {optimizer!r} as its optimizer",
-            why="an optimiser is made with the parameters that it shall move",
-            fix=f"Write optimizer=optim.{given or 'SGD'}(model.parameters(), lr=0.1).",
-        )
+    check(wrong, loss, optimizer, validation)
     parts: Any = accumulate
     if not isinstance(parts, int | np.integer) or parts < 1:
         raise UsageError(
@@ -223,10 +218,25 @@ def _step(
                 return error
         if clip_norm is not None:
             clip_grad_norm_(params, clip_norm)
-        optimizer.step()
+        try:
+            optimizer.step()
+        except GraphError as refusal:
+            raise _of_another_model(model, params) or refusal from None
         return error
 
     return step
+
+
+def _of_another_model(model: Module, params: Sequence[Tensor]) -> UsageError | None:
+    """The error for an optimiser that has nothing to move, if it is that of another model."""
+    births = {p.birth for p in params}
+    if any(p.birth in births for p in model.parameters()):
+        return None
+    return UsageError(
+        f"the optimizer holds none of the parameters of this {type(model).__name__}",
+        why="it was made with those of another model, or before the layers were",
+        fix="Make it anew: optimizer = optim.SGD(model.parameters(), lr=0.1).",
+    )
 
 
 def _error(loss: Loss, prediction: Any, target: Tensor) -> Tensor:
