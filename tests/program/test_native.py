@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from collections import Counter
 from contextlib import nullcontext
 
@@ -19,7 +20,7 @@ from tests.program.drawn import recipes
 from tests.program.steps import Training
 from tinygrad_mlp import functional as F
 from tinygrad_mlp import nn, optim
-from tinygrad_mlp.errors import MissingExtraError
+from tinygrad_mlp.errors import IndexingError, MissingExtraError
 from tinygrad_mlp.program.native import (
     arrays,
     cache,
@@ -746,6 +747,61 @@ def test_labels_are_looked_up_and_wrong_ones_are_left_to_numpy(form, request):
     for p, then in zip(ours.model.parameters(), before, strict=True):
         assert_close(p.data, then)
     assert_close(step(x, y).data, theirs.step(tg.Tensor(x), tg.Tensor(y)).data)
+
+
+@pytest.mark.parametrize("form", ["scalars", "kernels"])
+@pytest.mark.parametrize("scan", [False, True])
+@pytest.mark.parametrize("wrong", [-1, 4, 99])
+def test_what_is_said_of_wrong_labels_is_what_the_step_says(wrong, scan, form, request):
+    if form == "kernels":
+        request.getfixturevalue("_always_in_kernels")
+    model = nn.Linear(3, 4, rng=0)
+
+    def step(x, y):
+        return F.cross_entropy(model(x), y)
+
+    compiled, x = native(step), np.ones((3, 3))
+    for _ in range(3):
+        compiled(x, np.array([0, 3, 1]))
+    assert is_native(compiled)
+    labels = np.array([0, wrong, 1])
+    with pytest.raises(IndexingError) as eager:
+        step(tg.Tensor(x), tg.Tensor(labels))
+    with pytest.raises(IndexingError) as refused:
+        compiled.scan(x[None], labels[None]) if scan else compiled(x, labels)
+    assert str(refused.value) == str(eager.value)
+
+
+@pytest.mark.parametrize("form", ["scalars", "kernels"])
+@pytest.mark.parametrize("scan", [False, True])
+def test_threads_get_their_own_results(scan, form, request):
+    if form == "kernels":
+        request.getfixturevalue("_always_in_kernels")
+    model = nn.MLP(6, [8], 5, rng=0)
+    step = native(lambda x: model(x))
+    batches = [np.random.default_rng(i).normal(size=(4, 6)) for i in range(4)]
+    expected = [model(x).data for x in batches]
+    for _ in range(3):
+        step(batches[0])
+    assert is_native(step)
+    wrong = []
+
+    def work(i):
+        for _ in range(200):
+            found = step.scan(batches[i][None]).data[0] if scan else step(batches[i]).data
+            wrong.extend([i] * (not np.allclose(found, expected[i])))
+
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=work, args=(i,)) for i in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(usual)
+    assert not wrong
 
 
 def test_what_llvm_refuses_runs_with_numpy(monkeypatch):

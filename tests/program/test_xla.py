@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from tests.program.drawn import Recipe, recipes
 from tests.program.steps import Training
 from tinygrad_mlp import functional as F
 from tinygrad_mlp import nn
-from tinygrad_mlp.errors import CaptureError, MissingExtraError, UsageError
+from tinygrad_mlp.errors import CaptureError, IndexingError, MissingExtraError, UsageError
 from tinygrad_mlp.testing.drawing import Seeded, draw
 
 
@@ -369,6 +370,58 @@ def test_a_step_that_was_interrupted_can_be_done_again(way, monkeypatch):
 
 def interrupted(*_):
     raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("wrong", [-1, 3, 99])
+@pytest.mark.parametrize("scan", [False, True])
+@pytest.mark.parametrize("where", ["class", "row"])
+def test_numbers_of_classes_and_rows_are_looked_at(where, wrong, scan):
+    jax()
+    table, linear = nn.Embedding(3, 4, rng=0), nn.Linear(4, 3, rng=1)
+    optimizer = tg.optim.SGD([*table.parameters(), *linear.parameters()], lr=0.1)
+
+    def step(rows, classes):
+        loss = F.cross_entropy(linear(table(rows)), classes)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    compiled = tg.compile(step, backend="jax")
+    good, bad = np.array([0, 1, 2, 0]), np.array([0, 1, wrong, 0])
+    for _ in range(3):
+        compiled(good, good)
+    before = table.weight.data.copy()
+    given = (good, bad) if where == "class" else (bad, good)
+    with pytest.raises(IndexingError) as eager:
+        step(*map(tg.Tensor, given))
+    with pytest.raises(IndexingError) as refused:
+        compiled.scan(*(a[None] for a in given)) if scan else compiled(*given)
+    assert str(refused.value) == str(eager.value)
+    assert np.array_equal(table.weight.data, before)
+    compiled(good, good)
+    assert compiled.captures == 2
+
+
+def test_threads_count_together():
+    jax()
+    w = tg.Tensor(np.zeros(3), name="w")
+
+    @tg.compile(backend="jax")
+    def step(x):
+        w.data = w.data + x.data
+        return w * 1.0
+
+    for _ in range(3):
+        step(np.ones(3))
+    threads = [
+        threading.Thread(target=lambda: [step(np.ones(3)) for _ in range(50)]) for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert w.tolist() == [203.0] * 3
 
 
 def test_bytes_in_the_other_order():

@@ -68,6 +68,7 @@ class XlaStep:
         self.program, self.single = program, single
         self.living = [cell for cell in program.cells if lives_on(cell)]
         self.given = given_cells(program)
+        self.checks = [*program.checks_by_input()]
         self.draws = [e for e in program.equations if not e.pure]
         self.generators = {
             id(c.before): c for c in program.reads if isinstance(c.held, np.random.Generator)
@@ -172,6 +173,8 @@ class XlaStep:
             return self.slow(*arguments)
 
     def _run(self, arrays: list[Array]) -> Any:
+        for i, check in self.checks:
+            check(arrays[i])
         with self._lock, _x64(self.jax):
             inputs = [self._put(a, self.parts if a.ndim else self.whole) for a in arrays]
             state = self._state()
@@ -182,6 +185,8 @@ class XlaStep:
 
     def scan(self, *arrays: Array) -> list[Array]:
         """A step for each entry along the first axis of every array: one call."""
+        for i, check in self.checks:
+            check.of_rows(arrays[i])
         with self._lock, _x64(self.jax):
             inputs = [
                 self._put(a, self.parts_of_scan if a.ndim > 1 else self.whole) for a in arrays
