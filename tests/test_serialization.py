@@ -257,3 +257,13 @@ def test_the_ending_may_be_written_in_capitals(tmp_path):
     values = {"w": np.arange(3.0)}
     files.save(values, tmp_path / "W.NPZ")
     assert np.array_equal(files.load(tmp_path / "W.NPZ")["w"], values["w"])
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path):
+    path = tmp_path / "models" / "one.npz"
+    with pytest.raises(FileNotFoundError) as error:
+        tg.save({"w": np.ones(2)}, path)
+    text = str(error.value)
+    assert text.startswith(f"there is no folder {str(path.parent)!r} to save 'one.npz' in (")
+    assert "mkdir(parents=True)" in text
+    assert ".tmp" not in text

@@ -25,8 +25,9 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mlp.errors import MissingExtraError, StateError, UsageError, install
+from tinygrad_mlp.errors import MissingExtraError, StateError, UsageError, install, message
 from tinygrad_mlp.ops import Array
+from tinygrad_mlp.origin import users_line
 from tinygrad_mlp.tensor import Tensor
 
 __all__ = ["load", "load_with_metadata", "save"]
@@ -242,7 +243,7 @@ def _replace(path: Path, raw: bytes) -> None:
         raise FileNotFoundError(
             message(
                 f"there is no folder {str(path.parent)!r} to save {path.name!r} in",
-                where=locate(),
+                where=users_line(),
                 fix=f"Make it: pathlib.Path({str(path.parent)!r}).mkdir(parents=True).",
             )
         )
