@@ -246,6 +246,7 @@ def test_a_big_graph_is_told_in_part_or_by_module():
     graph = network()
     short = tg.explain(graph.root, wrt=graph.wrt, depth=1).text
     assert "0 (Linear), 1 step: " in short
+    assert "a gradient of norm 0.00744 arrives at linear; 0.weight gets one of norm 0.0" in short
     assert len(short) < len(tg.explain(graph.root, wrt=graph.wrt).text)
 
 

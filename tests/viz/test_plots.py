@@ -91,7 +91,7 @@ def test_nothing_global_changes(model):
 def test_without_matplotlib_the_message_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(MissingExtraError, match=r"tinygrad-mlp\[plot\]"):
+    with pytest.raises(MissingExtraError, match=r"pip install .*\[plot\]"):
         plots.loss_curves({"loss": [1.0]})
     history = History()
     history.append(loss=1.0)

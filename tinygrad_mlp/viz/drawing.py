@@ -186,7 +186,7 @@ def _failure(error: BaseException) -> Failure:
         failed = getattr(cause, "failed", None)
         if failed is not None:
             return Failure(failed[0].name, failed[1], str(error))
-        cause = cause.__cause__
+        cause = cause.__cause__ or cause.__context__  # also one that the traceback leaves out
     refused: Failure | None = None
     for frame, _ in traceback.walk_tb(error.__traceback__):
         tensors = tuple(x for x in frame.f_locals.values() if isinstance(x, Tensor))

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tinygrad_mlp.graph import module_path
-from tinygrad_mlp.ops import Array
 from tinygrad_mlp.origin import Scope
 from tinygrad_mlp.steps import BackwardStep, HookStep, SeedStep
 from tinygrad_mlp.viz.fold import chain_of
@@ -62,12 +61,11 @@ def _sentence(call: Scope, steps: Sequence[BackwardStep]) -> str:
     path, kind = module_path(call), type(call[1]).__name__
     title = clean(f"{path} ({kind})" if path else kind)
     first, last = steps[0], {step.x.birth: step for step in steps if step.part == step.parts}
-    arrives = _size(first.upstream, first.name)
+    arrives = gradient_text(first.upstream, 4, sign="a gradient of norm")[0]
     own = {step.node.birth for step in steps}
     leaves = [step for step in last.values() if step.x.birth not in own]
-    gives = ", ".join(f"{step.x_name} gets {_size(step.total, step.x_name)}" for step in leaves)
+    gives = ", ".join(
+        f"{step.x_name} gets {gradient_text(step.total, 4, sign='one of norm')[0]}"
+        for step in leaves
+    )
     return f"{title}, {plural(len(steps), 'step')}: {arrives} arrives at {first.name}; {gives}."
-
-
-def _size(gradient: Array, of: str) -> str:
-    return gradient_text(gradient, 4, sign=f"‖∂{of}‖")[0]
