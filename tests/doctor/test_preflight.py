@@ -127,6 +127,20 @@ def test_a_layer_that_is_flat_for_every_sample_is_no_note():
     assert "nothing is wrong" not in str(report)
 
 
+def test_a_plain_tensor_in_the_place_of_a_parameter_is_named():
+    class Own(nn.Module):
+        def __init__(self):
+            self.w = tg.Tensor(np.ones((3, 1)))
+
+        def forward(self, x):
+            return x @ self.w
+
+    report = tg.preflight(Own(), np.ones((4, 3)), np.ones((4, 1)), nn.MSELoss())
+    assert report.codes == ("no-parameters",)
+    assert "its attribute 'w' is a plain tensor" in str(report)
+    assert "Assign nn.Parameter(…)" in report[0].fix
+
+
 def test_nothing_is_changed():
     step = Step()
     step.middle += [nn.BatchNorm1d(8), nn.Dropout(0.5, rng=3)]

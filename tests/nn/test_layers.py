@@ -336,3 +336,27 @@ def test_layers_are_added_to_a_stack_and_taken_out_of_a_list():
     assert list(layers.state_dict()) == ["0.weight", "0.bias"]
     with pytest.raises(UsageError, match=r"Write Tanh\(\)"):
         layers.insert(0, nn.Tanh)
+
+
+def test_samples_in_columns_are_turned_round():
+    with pytest.raises(
+        ShapeError, match=r"takes 3 features, got \(3, 20\) .*Use x.T: a sample is"
+    ) as e:
+        nn.Linear(3, 2)(np.ones((3, 20)))
+    assert e.value.__suppress_context__
+    assert nn.Linear(3, 2)(np.ones((3, 20)).T).shape == (20, 2)
+    for other in (np.ones((4, 20)), np.ones(20), np.ones((3, 4, 5))):
+        with pytest.raises(ShapeError) as e:
+            nn.Linear(3, 2)(other)
+        assert "x.T" not in str(e.value)
+
+
+def test_a_message_that_says_it_all_stands_alone():
+    with pytest.raises(ShapeError) as error:
+        nn.Sequential(nn.Linear(3, 4), nn.Linear(5, 1))(np.ones((2, 3)))
+    assert error.value.__cause__ is None
+    assert error.value.__suppress_context__
+    with pytest.raises(UsageError, match="called with 1 argument") as error:
+        nn.MSELoss()(np.ones(2))
+    assert error.value.__cause__ is None
+    assert error.value.__suppress_context__

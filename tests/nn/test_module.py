@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -281,3 +282,75 @@ def test_the_repr_is_a_tree_with_counts():
         "  (heads.0): Linear(3, 1)  # 4 parameters",
         ")",
     ]
+
+
+class Squares(nn.Module):
+    def __init__(self):
+        self.inner = nn.Linear(2, 1)
+
+    def forward(self, x):
+        return self.inner(x**2)
+
+
+class Shaped(nn.Module):
+    def forward(self, x):
+        return x.reshape(-1)
+
+
+@pytest.mark.parametrize("build", [Squares, Shaped, lambda: nn.Sequential(Squares(), nn.Tanh())])
+@pytest.mark.parametrize("given", [[1.0, 2.0], (1.0, 2.0)])
+def test_a_list_for_a_module_of_a_users_own_is_named(build, given):
+    with pytest.raises(UsageError) as error:
+        build()(given)
+    text = str(error.value)
+    assert f".forward got a {type(given).__name__}, not a tensor (test_module.py:" in text
+    assert "Pass tg.Tensor(…) or np.array(…)." in text
+    assert isinstance(error.value.__cause__, TypeError | AttributeError)
+
+
+def test_what_has_nothing_to_do_with_a_list_is_said_as_it_is():
+    class Broken(nn.Module):
+        def forward(self, x):
+            return self.missing(x)
+
+    with pytest.raises(AttributeError, match="missing"):
+        Broken()([1.0])
+
+
+@pytest.mark.parametrize("whose", ["model", "optimizer"])
+def test_a_state_is_a_dict(whose):
+    net = nn.Linear(2, 1)
+    target = net if whose == "model" else optim.SGD(net.parameters())
+    for wrong, text in (
+        ("m.npz", rf"Write {whose}.load_state_dict\(tg.load\('m.npz'\)\)"),
+        (Path("m.npz"), r"tg.load\('m.npz'\)"),
+        (net, r"got a Linear.*Pass its state_dict\(\)"),
+        (None, rf"such as {whose}.state_dict\(\) gives"),
+    ):
+        with pytest.raises(UsageError, match=text):
+            target.load_state_dict(wrong)
+
+
+def test_plain_tensors_that_look_like_parameters_are_named():
+    class Own(nn.Module):
+        def __init__(self, *names):
+            self.count = Tensor(np.array(3))
+            for name in names:
+                setattr(self, name, Tensor(np.ones(2)))
+
+    with pytest.raises(UsageError, match=r"Own has no parameters.*'w' is a plain tensor") as error:
+        optim.SGD(Own("w").parameters())
+    assert "Assign nn.Parameter(…) in the place of tg.Tensor(…)." in str(error.value)
+    with pytest.raises(UsageError, match=r"'0\.w', '0\.b' are plain tensors"):
+        optim.SGD(nn.Sequential(Own("w", "b")).parameters())
+    for none in (Own().parameters(), nn.BatchNorm1d(2, affine=False).parameters(), []):
+        with pytest.raises(UsageError, match="an optimiser without parameters"):
+            optim.SGD(none)
+
+
+def test_the_parameters_of_a_module_are_walked_once():
+    net = nn.Linear(2, 1)
+    found = net.parameters()
+    assert next(found) is net.weight
+    assert [p is net.bias for p in found] == [True]
+    assert list(found) == []

@@ -25,6 +25,7 @@ from tinygrad_mlp.nn import (
     L1Loss,
     MSELoss,
 )
+from tinygrad_mlp.nn.state import untrained
 from tinygrad_mlp.origin import place
 
 __all__ = ["data", "loss", "modes", "optimisers", "parameters", "paths", "targets"]
@@ -63,10 +64,12 @@ def parameters(trial: Trial) -> Iterator[Finding]:
     trained = {path: p for path, p in trial.params.items() if p.requires_grad}
     if not trained:
         frozen = f"all {len(trial.params)} are frozen" if trial.params else "it has none"
+        plain = "" if trial.params else untrained(trial.model)
         yield Finding(
             "no-parameters", "error",
-            f"{type(trial.model).__name__} has no parameter to train: {frozen}",
-            fix="Assign layers to attributes of the model, and call requires_grad_(True).",
+            f"{type(trial.model).__name__} has no parameter to train: {plain or frozen}",
+            fix="Assign nn.Parameter(…) in the place of tg.Tensor(…)." if plain
+            else "Assign layers to attributes of the model, and call requires_grad_(True).",
         )  # fmt: skip
     found: dict[str, str] = {}
     for path, p in trial.params.items():

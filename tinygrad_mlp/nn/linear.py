@@ -83,8 +83,8 @@ class Linear(Module):
             if self.bias is None:
                 return linear(x, self.weight)  # type: ignore[no-any-return]
             return linear(x, self.weight, self.bias)  # type: ignore[no-any-return]
-        except ShapeError as error:
-            raise self._widths(x) from error
+        except ShapeError:
+            raise self._widths(x) from None
 
     def _widths(self, x: Tensor) -> ShapeError:
         """What to say when the input has another width: who gave it, and what would fit."""
@@ -93,7 +93,10 @@ class Linear(Module):
         before = trail(x)
         if not before:
             shown = f"{got}" if x.ndim <= 1 else f"{x.shape}"
-            return ShapeError(f"{me} takes {self.in_features} features, got {shown}")
+            fix = ""
+            if x.ndim == 2 and x.shape[0] == self.in_features:
+                fix = "Use x.T: a sample is a row, and a feature is a column."
+            return ShapeError(f"{me} takes {self.in_features} features, got {shown}", fix=fix)
         givers = " ← ".join(title for title, _ in before)
         giver = _short(before[-1][0], "the layer before")
         mine = _short(me, "this layer")

@@ -72,6 +72,9 @@ class Module:
             return self.forward(*inputs, **options) if options else self.forward(*inputs)
         except (AttributeError, TypeError) as error:
             better = self._explained(error, len(inputs) + len(options))
+            if better is not None:
+                raise better from None
+            better = state.no_tensor(self, error, (*inputs, *options.values()))
             if better is None:
                 raise
             raise better from error
@@ -175,7 +178,7 @@ class Module:
 
     def parameters(self) -> Iterator[Tensor]:
         """Every parameter, each once: what an optimiser is made with."""
-        return (parameter for _, parameter in self.named_parameters())
+        return state.Parameters(self)
 
     def named_buffers(self) -> Iterator[tuple[str, Buffer]]:
         """Every buffer with its path; a shared one once."""
@@ -243,7 +246,7 @@ class Module:
 
     def zero_grad(self) -> None:
         """Forget the gradient of every parameter."""
-        for parameter in self.parameters():
+        for _, parameter in self.named_parameters():
             parameter.grad = None
 
     def train(self, mode: bool = True) -> Self:

@@ -7,20 +7,23 @@ This file knows names, shapes and how to say that they differ. It knows a module
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
-from tinygrad_mlp.errors import StateError
+from tinygrad_mlp.errors import StateError, TinygradError, UsageError
 from tinygrad_mlp.ops import Array
 from tinygrad_mlp.tensor import Tensor
 
-__all__ = ["load", "no_such", "tree"]
+__all__ = ["Parameters", "load", "no_state", "no_such", "no_tensor", "tree", "untrained"]
 
 
 def load(module: Any, values: Mapping[str, Any], *, strict: bool) -> None:
     """Compare every name and shape first; only if all fits, take the values over."""
+    if not isinstance(values, Mapping):
+        raise no_state("model", values)
     mine: dict[str, Tensor] = dict(module.named_state())
     differences = list(_names(mine, values)) if strict else []
     new: dict[str, Array] = {}
@@ -48,6 +51,63 @@ def load(module: Any, values: Mapping[str, Any], *, strict: bool) -> None:
         )
     for name, array in new.items():
         mine[name].data = np.array(array, dtype=mine[name].dtype)
+
+
+class Parameters(Iterator[Tensor]):
+    """The parameters of a module, one after the other, which know whose they are.
+
+    Attributes:
+        module: The module.
+    """
+
+    def __init__(self, module: Any) -> None:
+        self.module = module
+        self._all: Iterator[Tensor] = (parameter for _, parameter in module.named_parameters())
+
+    def __next__(self) -> Tensor:
+        return next(self._all)
+
+
+def untrained(module: Any) -> str:
+    """A clause that names tensors which a module keeps and does not train; empty without any."""
+    names = [
+        f"{path}.{name}" if path else name
+        for path, part in module.named_modules()
+        for name, item in part.members()
+        if isinstance(item, Tensor) and item.role == "Tensor" and not item.requires_grad
+        if item.dtype.kind == "f" and item.op is None
+    ]
+    if not names:
+        return ""
+    listed = ", ".join(map(repr, names))
+    if len(names) == 1:
+        return f"its attribute {listed} is a plain tensor, which needs no gradient"
+    return f"its attributes {listed} are plain tensors, which need no gradient"
+
+
+def no_tensor(module: Any, error: Exception, inputs: tuple[Any, ...]) -> UsageError | None:
+    """The error for a list that a user's ``forward`` took for a tensor; None if it was not that."""
+    kinds = [type(x).__name__ for x in inputs if isinstance(x, list | tuple)]
+    said = str(error)
+    if isinstance(error, TinygradError) or not any(f"'{kind}'" in said for kind in kinds):
+        return None
+    return UsageError(
+        f"{type(module).__name__}.forward got a {kinds[0]}, not a tensor",
+        why=said,
+        fix="Pass tg.Tensor(…) or np.array(…).",
+    )
+
+
+def no_state(whose: str, values: Any) -> UsageError:
+    """The error for what `load_state_dict` was handed in the place of a dict."""
+    fix = f"Pass a dict, such as {whose}.state_dict() gives."
+    if isinstance(values, str | os.PathLike):
+        fix = f"Write {whose}.load_state_dict(tg.load({str(values)!r}))."
+    elif hasattr(values, "state_dict"):
+        fix = "Pass its state_dict()."
+    return UsageError(
+        f"load_state_dict() got a {type(values).__name__}", why="a state is a dict", fix=fix
+    )
 
 
 def _names(mine: Mapping[str, Tensor], values: Mapping[str, Any]) -> Iterator[str]:

@@ -14,6 +14,7 @@ import numpy as np
 from tinygrad_mlp.errors import UsageError
 from tinygrad_mlp.graph import describe
 from tinygrad_mlp.nn import Module
+from tinygrad_mlp.nn.state import Parameters, untrained
 from tinygrad_mlp.tensor import Tensor
 
 __all__ = ["Group", "Ranges", "check_ranges", "make_groups", "refuse_repeats"]
@@ -80,6 +81,13 @@ def make_groups(params: Any, numbers: Mapping[str, Any]) -> Iterator[Group]:
     """The groups that the user described, each with all numbers."""
     items = list(_listed(params))
     if not items:
+        plain = untrained(params.module) if isinstance(params, Parameters) else ""
+        if plain:
+            raise UsageError(
+                f"{type(params.module).__name__} has no parameters",
+                why=plain,
+                fix="Assign nn.Parameter(…) in the place of tg.Tensor(…).",
+            )
         raise UsageError(
             "an optimiser without parameters",
             why="the model has none, or model.parameters() was used up by an earlier loop",

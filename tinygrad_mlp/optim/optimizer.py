@@ -20,6 +20,7 @@ from tinygrad_mlp import alarms, cells
 from tinygrad_mlp.cells import hyper
 from tinygrad_mlp.errors import GraphError, StateError, UsageError
 from tinygrad_mlp.graph import describe
+from tinygrad_mlp.nn.state import no_state
 from tinygrad_mlp.ops import Array
 from tinygrad_mlp.optim.groups import Group, Ranges, check_ranges, make_groups, refuse_repeats
 from tinygrad_mlp.origin import place, user_site
@@ -256,6 +257,8 @@ class Optimizer:
         Raises:
             StateError: If they belong to other parameters or another method.
         """
+        if not isinstance(values, Mapping):
+            raise no_state("optimizer", values)
         states = [state for group in self.groups for state in group.state]
         differences = list(_differences(states, self.groups, values))
         if differences:
