@@ -219,6 +219,22 @@ def test_functions_of_several_ops_are_the_same_through_xla(name, dtype):
     assert_alike(COMPOSED[name], x, tolerance=1e-9 if dtype is np.float64 else 1e-5)
 
 
+def test_constants_and_choices_in_a_users_op():
+    jax()
+
+    def forward(x):
+        y = x.copy()
+        y[y < 0] = 0.0
+        return y
+
+    op = tg.define_op("xla_ramp", forward, lambda g, y, x: g * (x > 0))
+    try:
+        assert_alike(op, np.array([-1.0, 0.0, 2.0]))
+    finally:
+        tg.ops.REGISTRY.pop("xla_ramp")
+    assert_alike(lambda w: F.linear(np.ones((2, 3)), w), np.arange(12.0).reshape(4, 3))
+
+
 def test_what_jax_cannot_say_is_refused_before_anything_has_changed():
     jax()
     w = tg.Tensor([1.0, 2.0, 3.0], requires_grad=True, name="w")

@@ -52,16 +52,16 @@ class _Traced(Lookalike):
                 target.like = getattr(place, what.__name__)(*_plain(tuple(values)))
                 return None
             case "set":
-                self.like = self.like.at[args[1]].set(args[2])
+                self.like = _with(*args)
                 return None
             case "item":
                 return new(jnp.asarray(args[0])[args[1]])
             case "attribute":
-                return new(getattr(args[0], what))
+                return new(getattr(jnp.asarray(args[0]), what))
             case "method" if what == "astype" and args[0].dtype == bool:
                 return new(_truth(args[0], args[1]))
             case "method":
-                return new(getattr(args[0], what)(*args[1:], **kwargs))
+                return new(getattr(jnp.asarray(args[0]), what)(*args[1:], **kwargs))
             case _:
                 return new(self.function(what.__name__)(*args, **kwargs))
 
@@ -124,6 +124,16 @@ def _product(a: Any, b: Any) -> Any:
         if jnp.result_type(test).kind == "b" and _floating(x):
             return jnp.where(test, x, x * 0.0)
     return jnp.multiply(a, b)
+
+
+def _with(x: Any, key: Any, value: Any) -> Any:
+    """What ``x[key] = value`` leaves; by truth values it is a choice."""
+    import jax.numpy as jnp
+
+    x = jnp.asarray(x)
+    if getattr(key, "dtype", None) == bool and np.shape(key) == x.shape and not np.ndim(value):
+        return jnp.where(key, jnp.asarray(value, x.dtype), x)
+    return x.at[key].set(value)
 
 
 def _truth(test: Any, dtype: Any) -> Any:
