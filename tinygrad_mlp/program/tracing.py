@@ -131,7 +131,8 @@ def _with(x: Any, key: Any, value: Any) -> Any:
     import jax.numpy as jnp
 
     x = jnp.asarray(x)
-    if getattr(key, "dtype", None) == bool and np.shape(key) == x.shape and not np.ndim(value):
+    mask = getattr(getattr(key, "dtype", None), "kind", "") == "b"
+    if mask and np.shape(key) == x.shape and not np.ndim(value):
         return jnp.where(key, jnp.asarray(value, x.dtype), x)
     return x.at[key].set(value)
 
