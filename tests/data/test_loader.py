@@ -177,3 +177,18 @@ def test_generated_sums_curves_and_tables():
     assert data.xor()[1].shape == (4, 1)
     inner = data.circles(100, noise=0.0, rng=0)
     assert np.allclose(np.hypot(*inner[0].T), np.where(inner[1] == 0, 1, 0.5))
+
+
+def test_inputs_and_targets_are_passed_together():
+    x, y = np.ones((4, 2)), np.ones(4)
+    for wrong in (y, y.tolist(), Tensor(y)):
+        with pytest.raises(
+            UsageError, match=r"Write DataLoader\(\(X, Y\), batch_size=32\)"
+        ) as error:
+            data.DataLoader(x, wrong)
+        assert "[1" not in str(error.value)
+
+
+def test_the_share_to_validate_on_has_a_name():
+    with pytest.raises(UsageError, match=r"Write split\(X, Y, validation=0.2\)"):
+        data.split(np.ones((4, 2)), np.ones(4), 0.2)

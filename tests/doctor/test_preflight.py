@@ -141,6 +141,16 @@ def test_a_plain_tensor_in_the_place_of_a_parameter_is_named():
     assert "Assign nn.Parameter(…)" in report[0].fix
 
 
+def test_an_optimiser_of_ones_own_that_returns_no_pair_is_found_before_training():
+    def update(_, p, g, *rest):
+        return p - 0.1 * g
+
+    Own = type("Own", (optim.Optimizer,), {"update": update})
+    model, x, y, loss, _ = Step().build()
+    with pytest.raises(UsageError, match=r"Own.update\(\) returned one array of shape \(8, 3\)"):
+        tg.preflight(model, x, y, loss, Own(model.parameters()))
+
+
 def test_nothing_is_changed():
     step = Step()
     step.middle += [nn.BatchNorm1d(8), nn.Dropout(0.5, rng=3)]

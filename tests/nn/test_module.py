@@ -304,8 +304,17 @@ def test_a_list_for_a_module_of_a_users_own_is_named(build, given):
         build()(given)
     text = str(error.value)
     assert f".forward got a {type(given).__name__}, not a tensor (test_module.py:" in text
-    assert "Pass tg.Tensor(…) or np.array(…)." in text
+    assert "Pass tg.Tensor(…)." in text
     assert isinstance(error.value.__cause__, TypeError | AttributeError)
+
+
+def test_an_array_that_is_asked_for_what_a_tensor_has_is_named():
+    class Cut(nn.Module):
+        def forward(self, x):
+            return x.detach()
+
+    with pytest.raises(UsageError, match=r"Cut.forward got a ndarray, not a tensor.*'detach'"):
+        Cut()(np.ones(2))
 
 
 def test_what_has_nothing_to_do_with_a_list_is_said_as_it_is():

@@ -571,12 +571,20 @@ def test_a_step_without_gradients_is_not_said_to_be_of_another_model():
             optimizer=optim.SGD(net.parameters(), lr=0.1))  # fmt: skip
 
 
+NOBODY = optim.SGD([Tensor(1.0, requires_grad=True)])
+
+
 @pytest.mark.parametrize(
     ("options", "text"),
     [
         ({"loss": "mse"}, r"the loss is the text 'mse'.*Pass nn.MSELoss\(\)"),
         ({"loss": "binary_crossentropy"}, r"Pass nn.BCEWithLogitsLoss\(\)"),
         ({"loss": nn.L1Loss}, r"the loss is the class L1Loss.*Write L1Loss\(\)"),
+        (
+            {"net": nn.Linear, "optimizer": NOBODY},
+            r"fit\(\) got the class Linear.*Write model = Linear\(…\)",
+        ),
+        ({"net": np.exp, "optimizer": NOBODY}, r"fit\(\) got a ufunc as its model"),
         ({"loss": None}, "the loss is of type NoneType"),
         ({"metrics": ["accuracy"]}, r"the text 'accuracy'.*Write metrics=\[training.accuracy\]"),
         ({"metrics": "r2"}, r"the text 'r2'.*Write metrics=\[training.r2\]"),
@@ -648,6 +656,22 @@ def test_large_inputs_are_named_before_the_rate(lr):
         r"optimizer\) tries a rate first\.$",
         text,
     ), text
+
+
+def test_whole_numbers_and_targets_are_looked_at_too():
+    text = warned((X * 1000).astype(int), Y, lr=10.0)
+    assert "the inputs are not scaled: inputs reach " in text
+    text = warned(X, Y * 1e6, lr=10.0)
+    assert "the targets are not scaled: they reach " in text
+    assert "Write Y = (Y - Y.mean(0)) / Y.std(0). tg.preflight(" in text
+
+
+def test_words_by_number_are_not_to_be_scaled():
+    net = nn.Sequential(nn.Embedding(900, 3), nn.Flatten(), nn.Linear(6, 1))
+    words = np.random.default_rng(0).integers(0, 900, (8, 2))
+    with pytest.warns(TrainingWarning, match=r"Use lr=0\.1, or clip_norm"):
+        fit(net, (words, np.ones((8, 1))), loss=nn.MSELoss(), epochs=99,
+            optimizer=optim.SGD(net.parameters(), lr=1e3))  # fmt: skip
 
 
 def test_training_goes_on_without_a_number_if_it_is_told_to():

@@ -90,6 +90,12 @@ def split(
     >>> len(X), sorted(Xv) == sorted(Yv), len(Xv)
     (7, True, 3)
     """
+    if len(arrays) > 1 and isinstance(arrays[-1], int | float):
+        raise UsageError(
+            f"split() got {arrays[-1]!r} without a name",
+            why="all arguments without a name are arrays",
+            fix=f"Write split(X, Y, validation={arrays[-1]!r}).",
+        )
     dataset = ArrayDataset(*arrays)
     n = len(dataset)
     given: Any = validation

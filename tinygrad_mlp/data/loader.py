@@ -54,6 +54,12 @@ class DataLoader:
         drop_last: bool = False,
     ) -> None:
         size: Any = batch_size
+        if isinstance(size, np.ndarray | Tensor | list | tuple):
+            raise UsageError(
+                f"DataLoader got a {type(size).__name__} as its batch_size",
+                why="inputs and targets are passed together",
+                fix="Write DataLoader((X, Y), batch_size=32).",
+            )
         if not isinstance(size, int | np.integer) or size < 1:
             raise UsageError(
                 f"batch_size is {size!r}", why="it counts samples", fix="Use 1 or more."

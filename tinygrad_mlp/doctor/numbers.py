@@ -22,6 +22,7 @@ from tinygrad_mlp.doctor.report import Finding
 from tinygrad_mlp.doctor.trial import Trial, path_of
 from tinygrad_mlp.graph import Node
 from tinygrad_mlp.ops import Array, Op
+from tinygrad_mlp.optim.optimizer import checked_update
 from tinygrad_mlp.origin import place
 from tinygrad_mlp.steps import replay
 
@@ -194,7 +195,8 @@ def _step(trial: Trial, reached: dict[str, tuple[Node, Array]]) -> Iterator[Find
             for p in group.params:
                 if p.birth in grads and getattr(group, "lr", 1.0) > 0:
                     state = optimizer.init(p.data, group)
-                    moved[p.birth] = optimizer.update(p.data, grads[p.birth], state, group)[0]
+                    grad = grads[p.birth]
+                    moved[p.birth] = checked_update(optimizer, p.data, grad, state, group)[0]
     if not moved:
         return
     before = float(trial.value.data)

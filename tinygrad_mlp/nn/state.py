@@ -86,16 +86,22 @@ def untrained(module: Any) -> str:
 
 
 def no_tensor(module: Any, error: Exception, inputs: tuple[Any, ...]) -> UsageError | None:
-    """The error for a list that a user's ``forward`` took for a tensor; None if it was not that."""
-    kinds = [type(x).__name__ for x in inputs if isinstance(x, list | tuple)]
-    said = str(error)
-    if isinstance(error, TinygradError) or not any(f"'{kind}'" in said for kind in kinds):
+    """The error for what a user's ``forward`` took for a tensor; None if it was not that."""
+    if isinstance(error, TinygradError):
         return None
-    return UsageError(
-        f"{type(module).__name__}.forward got a {kinds[0]}, not a tensor",
-        why=said,
-        fix="Pass tg.Tensor(…) or np.array(…).",
-    )
+    said = str(error)
+    for x in inputs:
+        kind = type(x).__name__
+        if isinstance(x, Tensor):
+            continue
+        asked = isinstance(error, AttributeError) and error.obj is x and error.name in dir(Tensor)
+        if asked or (isinstance(x, list | tuple) and f"'{kind}'" in said):
+            return UsageError(
+                f"{type(module).__name__}.forward got a {kind}, not a tensor",
+                why=said,
+                fix="Pass tg.Tensor(…).",
+            )
+    return None
 
 
 def no_state(whose: str, values: Any) -> UsageError:

@@ -26,7 +26,7 @@ from tinygrad_mlp.optim.groups import Group, Ranges, check_ranges, make_groups, 
 from tinygrad_mlp.origin import place, user_site
 from tinygrad_mlp.tensor import Tensor
 
-__all__ = ["Group", "Optimizer", "State", "hyper"]
+__all__ = ["Group", "Optimizer", "State", "checked_update", "hyper"]
 
 State: TypeAlias = Mapping[str, Array]
 """What a method remembers of one parameter, by name."""
@@ -67,7 +67,7 @@ class Optimizer:
 
     def __init_subclass__(cls) -> None:
         own = not cls.update.__module__.startswith(_PACKAGE)
-        cls._update = _checked_update if own else cls.update
+        cls._update = checked_update if own else cls.update
 
     def __init__(self, params: Any, **numbers: Any) -> None:
         self.defaults = numbers
@@ -285,7 +285,7 @@ class Optimizer:
 _PACKAGE = __name__.partition(".")[0] + "."
 
 
-def _checked_update(
+def checked_update(
     self: Optimizer, p: Array, g: Array, state: State, group: Group
 ) -> tuple[Array, State]:
     """A user's `update`, and what it returned looked at: a wrong pair could be unpacked too."""

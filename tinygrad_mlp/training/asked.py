@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from tinygrad_mlp.errors import UsageError
+from tinygrad_mlp.nn import Module
 
 __all__ = ["check", "check_loss", "check_metric"]
 
@@ -32,8 +33,19 @@ METRICS = {"accuracy": "accuracy", "acc": "accuracy", "r2": "r2"}
 """Names of metrics, and the function that is meant."""
 
 
-def check(wrong: tuple[Any, ...], loss: Any, optimizer: Any, validation: Any) -> None:
+def check(model: Any, wrong: tuple[Any, ...], loss: Any, optimizer: Any, validation: Any) -> None:
     """Raise for arguments of `fit` that it cannot use."""
+    if isinstance(model, type):
+        raise UsageError(
+            f"fit() got the class {model.__name__} as its model",
+            fix=f"Write model = {model.__name__}(…), and the optimiser with its parameters.",
+        )
+    if not isinstance(model, Module):
+        raise UsageError(
+            f"fit() got a {type(model).__name__} as its model",
+            why="a model is a module, which has parameters",
+            fix="Pass an nn.Module; nn.Sequential takes layers and plain functions.",
+        )
     if wrong:
         raise UsageError(
             f"fit() got {len(wrong) + 2} arguments without a name",

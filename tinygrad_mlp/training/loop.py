@@ -118,7 +118,7 @@ def fit(
     >>> fit(model, (X, 2 * X), loss=nn.MSELoss(), optimizer=optimizer, epochs=10)
     History(10 epochs: loss 0.01847 → 0.0001556)
     """
-    check(wrong, loss, optimizer, validation)
+    check(model, wrong, loss, optimizer, validation)
     parts: Any = accumulate
     if not isinstance(parts, int | np.integer) or parts < 1:
         raise UsageError(

@@ -6,6 +6,7 @@ the learning rates. It changes nothing.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy as np
 from tinygrad_mlp import alarms
 from tinygrad_mlp.data.dataset import ArrayDataset
 from tinygrad_mlp.data.inspection import gaps, unscaled
+from tinygrad_mlp.nn import Embedding
 from tinygrad_mlp.ops import Array
 from tinygrad_mlp.origin import users_line
 from tinygrad_mlp.tensor import Tensor
@@ -25,6 +27,12 @@ LOOKED_AT = 10_000
 
 BOLD = 0.1
 """A larger rate than this one is seldom meant, whatever the model."""
+
+
+FAR = 100
+"""A layer does not get to larger targets in steps of a usual length."""
+
+TRY = "tg.preflight(model, X, Y, loss, optimizer) tries a rate first."
 
 
 def warn_of_loss(run: Run, batch: Sequence[Tensor], number: int) -> None:
@@ -85,15 +93,21 @@ def _gaps(run: Run, batch: Sequence[Tensor]) -> tuple[str, str] | None:
 
 
 def _too_far(run: Run, batch: Sequence[Tensor], rates: list[float]) -> tuple[str, str]:
-    """What is said of steps that lead away: inputs that are too large, or the rate."""
-    arrays, _ = _whole(run, batch)
-    for (owner, name), array in list(zip(_names(len(arrays)), arrays, strict=True))[:-1]:
-        large = unscaled(np.asarray(array[:LOOKED_AT]), name)
-        if large is not None:
-            what, line = large
-            why = f"{owner} are not scaled: {what}"
+    """What is said of steps that lead away: numbers that are too large, or the rate."""
+    arrays = [np.asarray(array[:LOOKED_AT]) for array in _whole(run, batch)[0]]
+    names = _names(len(arrays))
+    words = any(isinstance(module, Embedding) for module in run.model.modules())
+    for (owner, name), array in list(zip(names, arrays, strict=True))[:-1]:
+        whole = array.dtype.kind in "iu"
+        found = unscaled(array.astype(float) if whole and not words else array, name)
+        if found is not None:
+            what, line = found
             line = line.replace("use (", f"write {name} = (").replace("Use (", f"Write {name} = (")
-            return why, f"{line} tg.preflight(model, X, Y, loss, optimizer) tries a rate first."
+            return f"{owner} are not scaled: {what}", f"{line} {TRY}"
+    largest = float(np.abs(arrays[-1]).max(initial=0)) if arrays[-1].dtype.kind == "f" else 0.0
+    if FAR < largest < math.inf:
+        why = f"the targets are not scaled: they reach {largest:.3g}"
+        return why, f"Write Y = (Y - Y.mean(0)) / Y.std(0). {TRY}"
     fix = "Divide the step size by 10"
     if len(rates) == 1:
         fix = f"Use lr={min(rates[0] / 10, BOLD):g}"
