@@ -320,7 +320,11 @@ class CompiledStep:
             same(partner[0].program, new.program)
         _refuse_changes(earlier, new)
         if partner is not None:
-            self._compile(new.program, partner[1], names, single=single)
+            try:
+                self._compile(new.program, partner[1], names, single=single)
+            except CaptureError:
+                self._pending.append(partner[0])  # the next call shall hear the same
+                raise
             self._alone = 0
             return
         self._pending = [*self._pending[1 - KEPT :], new]
