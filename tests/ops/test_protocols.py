@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import tinygrad_mlp as tg
+from tests.conftest import needs
 from tinygrad_mlp.errors import UnsupportedError, UsageError
 
 A = np.array([[0.5, 1.5, 2.5], [1.0, 2.0, 3.0]])
@@ -72,6 +73,22 @@ def test_a_dtype_is_honoured_and_gradients_come_back_in_the_own_one(call, t):
     np.testing.assert_allclose(y.data, call(A), rtol=1e-6)
     y.sum().backward()
     assert t.grad.dtype == np.float64
+
+
+def test_a_function_is_called_by_its_real_name_and_what_is_no_help_is_left_out(t):
+    special = needs("scipy.special")
+    for call, text in (
+        (
+            special.erf,
+            "scipy.special.erf has no gradient rule here. Closest: tinygrad_mlp.ops.erf(t)",
+        ),
+        (special.gammaln, "scipy.special.gammaln has no gradient rule here. For plain numbers"),
+        (np.linalg.inv, "np.linalg.inv has no gradient rule here. For plain numbers use t.data"),
+        (np.fft.fft, "np.fft.fft has no gradient rule here. For plain numbers use t.data"),
+    ):
+        with pytest.raises(UnsupportedError, match=r"tg\.define_op") as error:
+            call(t)
+        assert str(error.value).replace(f" ({error.value.where})", "").startswith(text)
 
 
 @pytest.mark.parametrize(

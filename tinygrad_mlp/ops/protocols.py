@@ -9,6 +9,7 @@ themselves.
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
@@ -20,7 +21,7 @@ from tinygrad_mlp.ops.arithmetic import add, cast, copy, mul
 from tinygrad_mlp.ops.calling import op_signature, reason
 from tinygrad_mlp.ops.normalising import logsumexp
 from tinygrad_mlp.ops.ordering import cumprod, cumsum
-from tinygrad_mlp.ops.record import BY_NUMPY, READERS, Array, Op, answers, value
+from tinygrad_mlp.ops.record import BY_NUMPY, READERS, REGISTRY, Array, Op, answers, value
 from tinygrad_mlp.ops.reduction import max_, mean, min_, sum_
 from tinygrad_mlp.ops.selection import maximum, minimum, where
 from tinygrad_mlp.ops.shaping import reshape
@@ -67,7 +68,7 @@ NOTHING: dict[str, tuple[Any, ...]] = {
 
 def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: Any) -> Any:
     """Answer a ufunc, or one of its methods, called on values that have a reader."""
-    name = f"np.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
+    name = _name(ufunc) + ("" if method == "__call__" else f".{method}")
     options = _meaningful(kwargs)
     answer = BY_NUMPY.get(ufunc)
     if method in {"reduce", "accumulate"}:
@@ -200,9 +201,19 @@ CLOSEST = {
 """What may serve instead of a function that has no rule, where its name does not say it."""
 
 
+@lru_cache(maxsize=512)
 def _name(function: Any) -> str:
-    module = getattr(function, "__module__", "") or ""
-    return f"np.{'linalg.' if module.endswith('linalg') else ''}{function.__name__}"
+    """What the user calls a function: ``np.linalg.det``, ``scipy.special.erf``."""
+    name: str = function.__name__
+    if getattr(np, name, None) is function:
+        return f"np.{name}"
+    special = sys.modules.get("scipy.special")
+    if special is not None and getattr(special, name, None) is function:
+        return f"scipy.special.{name}"
+    module = getattr(function, "__module__", None) or ""
+    part = next((f"{part}." for part in ("linalg", "fft") if module.endswith(part)), "")
+    foreign = isinstance(function, np.ufunc) or not module.startswith("numpy")
+    return name if foreign else f"np.{part}{name}"
 
 
 def closest(name: str) -> str:
@@ -211,12 +222,18 @@ def closest(name: str) -> str:
     if bare in CLOSEST:
         return CLOSEST[bare]
     known = {_name(f): None for f in BY_NUMPY}
-    stem = name.rpartition(".")[0] if bare.count(".") and not bare.startswith("linalg") else name
-    if stem != name and stem in known:
-        return stem
+    part, _, last = bare.rpartition(".")
+    if f"np.{part}" in known:
+        return f"np.{part}"
+    if part or name == bare:  # of another room or package: what is alike in letters is no help
+        return f"{_OPS}.{last}(t)" if last in REGISTRY else ""
     import difflib
 
-    return ", ".join(difflib.get_close_matches(name, known, 2, 0.65))
+    near = difflib.get_close_matches(bare, [k.removeprefix("np.") for k in known], 2, 0.7)
+    return ", ".join(f"np.{each}" for each in near)
+
+
+_OPS = __name__.rpartition(".")[0]
 
 
 def no_rule(name: str) -> UnsupportedError:
