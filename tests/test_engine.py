@@ -356,6 +356,18 @@ def test_a_backward_that_fails_leaves_no_warning_for_the_next():
         leaf(1.0).backward()
 
 
+def test_a_warning_that_is_an_error_is_raised_once():
+    w = leaf([1.0], name="w")
+    (w * w).sum().backward()
+    w.data = w.data - 0.1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(TrainingWarning, match="'w'"):
+            (w * w).sum().backward()
+        w.grad = None
+        (w * w).sum().backward()
+
+
 def test_a_warning_about_an_old_gradient_stays_in_its_thread():
     w = leaf([1.0], name="w")
     (w * w).sum().backward()

@@ -265,8 +265,8 @@ class Tensor(Operand):
         if captures:
             cells.mine().phase("update")
         if here.outdated:
-            alarms.out_of_date(here.outdated)
-            here.outdated = []
+            outdated, here.outdated = here.outdated, []  # also if the warning is an error
+            alarms.out_of_date(outdated)
         if keep_graph and not create_graph:
             past = here.past
             if oldest < past[-3]:
