@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 import tinygrad_mlp as tg
+from tests.ops.shipped import DIFFERENTIABLE
 from tinygrad_mlp.doctor import kinds
 from tinygrad_mlp.doctor.nonfinite import op_culprit
 from tinygrad_mlp.ops import REGISTRY
-from tinygrad_mlp.ops.record import differentiable_ops
 
 SETS = {name: getattr(kinds, name) for name in kinds.__all__ if name.isupper()}
 
@@ -17,7 +17,7 @@ SETS = {name: getattr(kinds, name) for name in kinds.__all__ if name.isupper()}
 def test_every_op_with_a_rule_has_one_kind():
     named = [name for names in kinds._KINDS.values() for name in names.split()]
     assert sorted(named) == sorted(set(named))
-    shipped = {op.name for op in differentiable_ops() if op.domain is not None}
+    shipped = {op.name for op in DIFFERENTIABLE if op.domain is not None}
     assert shipped - set(named) == set(), "say in doctor/kinds.py of what kind it is"
     assert set(named) - REGISTRY.keys() == set()
 
