@@ -174,7 +174,7 @@ def backpropagate(  # noqa: C901, PLR0912, PLR0915 - the one hot loop, a screen 
         The birth of the oldest op that was undone.
     """
     pull = cells.mine().pulling(pullback) if cells.watched else pullback
-    last_write = writes.time_of_latest()
+    last_write = writes.latest
     birth: int = root.birth
     queue = [(-birth, root)]
     leaves: list[Node] = []

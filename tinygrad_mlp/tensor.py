@@ -244,7 +244,7 @@ class Tensor(Operand):
             seed = astensor(seed)
         elif isinstance(seed, Tensor):
             seed = seed._data
-        captures = cells.capturing()
+        captures = cells.watched > 0 and cells.capturing()
         if captures:
             cells.mine().phase("backward")
         elif gradient is None:

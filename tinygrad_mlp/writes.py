@@ -16,7 +16,7 @@ from numpy.lib.array_utils import byte_bounds
 
 from tinygrad_mlp.origin import Site, tick, user_site
 
-__all__ = ["NEVER", "Write", "last_write", "note_write", "time_of_latest"]
+__all__ = ["NEVER", "Write", "last_write", "latest", "note_write"]
 
 
 class Write(NamedTuple):
@@ -28,20 +28,17 @@ class Write(NamedTuple):
 
 NEVER = Write(0, None)
 
-_latest = NEVER
+latest = 0
+"""When anything was last written in place."""
+
 _writes: dict[int, dict[tuple[int, int], Write]] = {}
 """By the address of an array that owns its memory: the last write to each part of it."""
 
 
-def time_of_latest() -> int:
-    """When anything was last written in place."""
-    return _latest.time
-
-
 def note_write(array: Any) -> None:
     """Remember that an array is being overwritten now, by the user's line."""
-    global _latest  # noqa: PLW0603 - the one number that every backward pass looks at
-    _latest = Write(tick(), user_site())
+    global latest  # noqa: PLW0603 - the one number that every backward pass looks at
+    latest = tick()
     if not isinstance(array, np.ndarray):
         return
     owner = _owner(array)
@@ -49,7 +46,7 @@ def note_write(array: Any) -> None:
     if key not in _writes:
         _writes[key] = {}
         weakref.finalize(owner, _writes.pop, key, None).atexit = False
-    _writes[key][byte_bounds(array)] = _latest
+    _writes[key][byte_bounds(array)] = Write(latest, user_site())
 
 
 def last_write(array: Any) -> Write:
