@@ -10,7 +10,6 @@ import inspect
 import re
 from collections.abc import Callable, Iterator, Sequence
 from inspect import Parameter
-from pathlib import PurePath
 from textwrap import wrap
 from typing import Any
 
@@ -214,6 +213,8 @@ def _file(op: Any) -> str:
     for part in (op.each, *op.rules, op.forward, op.bind):
         code = getattr(inspect.unwrap(part) if part else None, "__code__", None)
         if code is not None and "tinygrad_mlp" in code.co_filename:
+            from pathlib import PurePath  # 5 ms that only a description needs
+
             parts = PurePath(code.co_filename).parts
             return "/".join(parts[parts.index("tinygrad_mlp") :])
     return ""
