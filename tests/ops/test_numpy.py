@@ -81,7 +81,8 @@ def test_the_same_as_numpy_and_pytorch(entry, data, scale):
     expected = entry.call(*xs)
     assert result.shape == np.shape(expected)
     size = np.abs(expected).max(initial=0.0)
-    np.testing.assert_allclose(result.data, expected, rtol=1e-12, atol=1e-13 * size)
+    # Numbers with too few digits left (1e-310) are rounded differently in another order.
+    np.testing.assert_allclose(result.data, expected, rtol=1e-12, atol=1e-13 * size + 1e-307)
     if entry.there is None:
         return
     small = min(np.min(np.abs(a), initial=1.0) for a in (result.data, *xs)) < 0.01 or scale < 1

@@ -181,7 +181,9 @@ clip = Op(
     domain=Domain(
         (REAL, Interval(typical=(-2.0, -0.5)), Interval(typical=(0.5, 2.0))),
         broadcasting(3),
-        kink=lambda x, low, high: np.minimum(np.abs(x - low), np.abs(x - high)),
+        kink=lambda x, low, high: np.minimum(
+            np.minimum(np.abs(x - low), np.abs(x - high)), np.abs(low - high)
+        ),
         analytic=False,
         edges=(Edge((1.0, 0.0, 1.0), (1.0, 0.0, 0.0)),),
     ),
