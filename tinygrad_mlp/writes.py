@@ -16,7 +16,7 @@ from numpy.lib.array_utils import byte_bounds
 
 from tinygrad_mlp.origin import Site, tick, user_site
 
-__all__ = ["NEVER", "Write", "last_write", "latest", "note_write"]
+__all__ = ["NEVER", "Write", "last_write", "latest", "memory_of", "note_write"]
 
 
 class Write(NamedTuple):
@@ -41,7 +41,7 @@ def note_write(array: Any) -> None:
     latest = tick()
     if not isinstance(array, np.ndarray):
         return
-    owner = _owner(array)
+    owner = memory_of(array)
     key = id(owner)
     if key not in _writes:
         _writes[key] = {}
@@ -51,7 +51,7 @@ def note_write(array: Any) -> None:
 
 def last_write(array: Any) -> Write:
     """The last write in place to any memory of an array."""
-    if not isinstance(array, np.ndarray) or (parts := _writes.get(id(_owner(array)))) is None:
+    if not isinstance(array, np.ndarray) or (parts := _writes.get(id(memory_of(array)))) is None:
         return NEVER
     first, end = byte_bounds(array)
     return max(
@@ -61,7 +61,7 @@ def last_write(array: Any) -> Write:
     )
 
 
-def _owner(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def memory_of(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """The array whose memory it is."""
     while isinstance(array.base, np.ndarray):
         array = array.base

@@ -161,11 +161,7 @@ class NAdam(Optimizer):
         """One step of one parameter."""
         beta1, beta2 = group.betas
         lr, decay = hyper(group, "lr"), hyper(group, "momentum_decay")
-        if group.weight_decay:
-            if group.decoupled_weight_decay:
-                p = p * (1 - lr * hyper(group, "weight_decay"))
-            else:
-                g = g + hyper(group, "weight_decay") * p
+        p, g = _decayed(p, g, group)
         t = state["step"] + 1
         count = t.astype(np.float64)
         m = beta1 * state["exp_avg"] + (1 - beta1) * g
@@ -179,6 +175,16 @@ class NAdam(Optimizer):
         ahead = (later / (1 - product * later)).astype(p.dtype)
         step = (present * g + ahead * m) / (np.sqrt(v) / root + hyper(group, "eps"))
         return p - lr * step, {"step": t, "mu_product": kept, "exp_avg": m, "exp_avg_sq": v}
+
+
+def _decayed(p: Array, g: Array, group: Group) -> tuple[Array, Array]:
+    """Weight decay: of the weights themselves, or by way of the gradient."""
+    if not group.weight_decay:
+        return p, g
+    decay = hyper(group, "weight_decay")
+    if group.decoupled_weight_decay:
+        return p * (1 - hyper(group, "lr") * decay), g
+    return p, g + decay * p
 
 
 class RAdam(Optimizer):
@@ -249,11 +255,7 @@ class RAdam(Optimizer):
         """One step of one parameter."""
         beta1, beta2 = group.betas
         lr = hyper(group, "lr")
-        if group.weight_decay:
-            if group.decoupled_weight_decay:
-                p = p * (1 - lr * hyper(group, "weight_decay"))
-            else:
-                g = g + hyper(group, "weight_decay") * p
+        p, g = _decayed(p, g, group)
         t = state["step"] + 1
         count = t.astype(np.float64)
         m = beta1 * state["exp_avg"] + (1 - beta1) * g

@@ -243,8 +243,7 @@ def _written_argument(owner: Tensor, slot: str) -> CaptureError:
 
 def _check_result(result: Any) -> None:
     """Refuse what is no tensor and no tuple of tensors, before the step has had any effect."""
-    parts = result if isinstance(result, tuple) else (result,)
-    for part in parts or (None,):
+    for part in _several(result) or (None,):
         if not isinstance(part, Tensor | np.ndarray | np.generic | float | int | Var):
             kind = "nothing" if part is None else f"a {type(part).__name__}"
             raise CaptureError(

@@ -23,6 +23,7 @@ from tinygrad_mlp.ops import Op
 from tinygrad_mlp.optim import Optimizer
 from tinygrad_mlp.origin import inside, of_library
 from tinygrad_mlp.tensor import Tensor
+from tinygrad_mlp.writes import memory_of
 
 __all__ = [
     "PLAIN",
@@ -267,10 +268,7 @@ def contents(array: Any) -> Fact:
 
 def memory(array: Any) -> tuple[Any, ...]:
     """Which numbers of which memory an array shows: two arrays that do are one and the same."""
-    owner = array
-    while isinstance(owner.base, np.ndarray):
-        owner = owner.base
-    return id(owner), array.__array_interface__["data"][0], array.shape, array.strides
+    return id(memory_of(array)), array.__array_interface__["data"][0], array.shape, array.strides
 
 
 def changes(
@@ -289,7 +287,7 @@ def changes(
     for module, were in modules:
         now = vars(module)
         for name in sorted({*were, *now} - {"training"}):
-            if name not in were or name not in now or not same(were[name], copied(now[name])):
+            if name not in were or name not in now or not same(were[name], now[name]):
                 yield f"{type(module).__name__}.{name}"
 
 
