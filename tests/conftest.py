@@ -38,7 +38,8 @@ GOLDEN = Path(__file__).parent / "golden"
 # ------------------------------------------------------------------ the world outside
 
 
-def _missing(reason: str) -> NoReturn:
+def missing(reason: str) -> NoReturn:
+    """Skip a test for this reason; fail it where nothing may be missing."""
     if os.environ.get("TINYGRAD_MLP_REQUIRE_ALL", "0") not in {"", "0"}:
         pytest.fail(f"{reason}, and TINYGRAD_MLP_REQUIRE_ALL is set", pytrace=False)
     pytest.skip(reason, allow_module_level=True)
@@ -50,7 +51,7 @@ def needs(module: str) -> ModuleType:
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        _missing(f"needs the Python module {module} ({error})")
+        missing(f"needs the Python module {module} ({error})")
     finally:
         np.random.set_state(state)  # noqa: NPY002
 
@@ -60,7 +61,7 @@ def needs_program(*names: str) -> str:
     for name in names:
         if path := shutil.which(name):
             return path
-    _missing(f"needs the program {' or '.join(names)}")
+    missing(f"needs the program {' or '.join(names)}")
 
 
 def needs_file(variable: str) -> Path:
@@ -68,7 +69,7 @@ def needs_file(variable: str) -> Path:
     path = Path(os.environ.get(variable, ""))
     if path.is_file():
         return path
-    _missing(f"needs the environment variable {variable} to name a file")
+    missing(f"needs the environment variable {variable} to name a file")
 
 
 # ------------------------------------------------------------------ hypothesis
